@@ -1,0 +1,17 @@
+"""``N.swarm.json`` of SwarmUI: ModelSpec keys, edited by the user in SwarmUI's own dialog or taken from the header."""
+
+from __future__ import annotations
+
+from ...types import Origin
+from ..findings import Fields, Findings
+from ..modelspec import read_modelspec
+
+
+def read(data: Fields, findings: Findings) -> None:
+    """Claims of the ``modelspec.*`` keys, with or without that prefix."""
+    values = {
+        key.lower().removeprefix("modelspec."): data.raw_text(key)
+        for key in data.data
+        if isinstance(data.data[key], (str, int, float))
+    }
+    read_modelspec(values, findings, "swarm.json", Origin.AUTHOR)

@@ -1,0 +1,293 @@
+"""The one embedded SQLite database (SQLAlchemy Core), shared by catalogue, vectors and later the history.
+
+Several processes may use it at once: WAL journal, short write transactions, a generous busy timeout.
+
+How a part of lorarec gets its tables: it builds them in a cached function, so that SQLAlchemy is imported no earlier
+than the first use, and asks the open database for them::
+
+    @functools.cache
+    def tables() -> tuple[MetaData, Table]:
+        import sqlalchemy as sa
+        metadata = sa.MetaData()
+        return metadata, sa.Table("vector", metadata, sa.Column("text_hash", sa.Text, primary_key=True), ...)
+
+    metadata, vector = tables()
+    database.ensure("vectors", 1, metadata)
+
+Each part has its own name and schema version, recorded in table ``part``; parts never share tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import StorageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, MetaData
+
+FILE = "lorarec.sqlite3"
+LOCK = "lorarec.lock"
+FORMAT = 1  # of the file as a whole (PRAGMA user_version); parts count their own versions
+BUSY_SECONDS = 30
+
+Migrate = Callable[["Connection", int], None]
+
+
+class Database:
+    """An open database file. Safe to use from many threads; each block gets its own connection."""
+
+    def __init__(self, engine: Engine, path: Path, warning: str = "") -> None:
+        """Take over an engine made by `open_database`."""
+        self.path = path
+        self.warning = warning  # a sentence for the user, "" if all was well at opening
+        self._engine = engine
+
+    def read(self) -> contextlib.AbstractContextManager[Connection]:
+        """A connection that sees one unchanging snapshot and is rolled back at the end.
+
+        Raises:
+            StorageError: the file is damaged, locked too long or not readable.
+        """
+        return self._transaction(write=False)
+
+    def write(self) -> contextlib.AbstractContextManager[Connection]:
+        """A connection inside ``BEGIN IMMEDIATE``: committed at the end, rolled back on an error. Keep it short.
+
+        Raises:
+            StorageError: another process held the lock for `BUSY_SECONDS`, the disk is full, the file is damaged.
+        """
+        return self._transaction(write=True)
+
+    @contextlib.contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with self._engine.connect() as connection:
+                connection = connection.execution_options(lorarec_write=write)
+                with connection.begin() as transaction:
+                    yield connection
+                    if not write:
+                        transaction.rollback()
+        except DBAPIError as error:
+            raise StorageError(_explain(self.path, error.orig)) from error
+
+    def ensure(self, part: str, version: int, metadata: MetaData, migrate: Migrate | None = None) -> None:
+        """Make the tables of one part exist in the given schema version; cheap when they do.
+
+        Args:
+            part: name of the owner of these tables, e.g. "catalog".
+            version: the schema version that ``metadata`` describes, counted from 1.
+            metadata: the part's tables.
+            migrate: turns an older schema into this one, called as ``migrate(connection, old_version)`` inside one
+                transaction. Without it older tables are dropped and made anew: right for derived data only.
+
+        Raises:
+            StorageError: the tables were made by a newer lorarec.
+        """
+        with self.read() as connection:
+            known = self._part_version(connection, part)
+        if known == version:
+            return
+        with self.write() as connection:
+            known = self._part_version(connection, part)  # another process may have come first
+            if known > version:
+                raise StorageError(
+                    f"{self.path} was written by a newer lorarec ({part} {known}, this one knows {version}); "
+                    "update lorarec or choose another data folder"
+                )
+            if known == version:
+                return
+            if known and migrate:
+                migrate(connection, known)
+            elif known:
+                metadata.drop_all(connection)
+            metadata.create_all(connection)
+            connection.exec_driver_sql(
+                "INSERT INTO part (name, version) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET version = excluded.version",
+                (part, version),
+            )
+
+    def _part_version(self, connection: Connection, part: str) -> int:
+        row = connection.exec_driver_sql("SELECT version FROM part WHERE name = ?", (part,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def check(self) -> str:
+        """SQLite's own integrity check: "ok", or what is wrong. Reads the whole file."""
+        with self.read() as connection:
+            rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").fetchall()
+        return "; ".join(str(row[0]) for row in rows)
+
+    def close(self) -> None:
+        """Close all pooled connections; the last process to do so folds the journal into the file."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Database:
+        """Use as a context manager to close at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def open_database(data_dir: Path) -> Database:
+    """Open ``<data_dir>/lorarec.sqlite3``, made with its folder where absent.
+
+    A damaged file is set aside as ``lorarec.sqlite3.damaged-<date>`` and a fresh one takes its place;
+    `Database.warning` then says so. Two processes may open or create at the same time.
+
+    Raises:
+        StorageError: the folder is not writable, or the file was made by a newer lorarec.
+    """
+    path = data_dir / FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(_unwritable(data_dir, error)) from error
+    with file_lock(data_dir / LOCK):
+        warning = ""
+        try:
+            _prepare(path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise StorageError(_explain(path, error)) from error
+            kept = _set_aside(path)
+            warning = (
+                f"The database {path} was damaged ({error}); it was kept as {kept.name} and a new one started. "
+                "The LoRAs must be scanned again."
+            )
+            try:
+                _prepare(path)
+            except sqlite3.DatabaseError as again:
+                raise StorageError(_explain(path, again)) from again
+    return Database(_engine(path), path, warning)
+
+
+@contextlib.contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an advisory lock among processes; the system frees it when its holder dies.
+
+    Where the file system knows no locks (some network drives) the block runs unlocked.
+
+    Raises:
+        StorageError: the lock file cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise StorageError(_unwritable(path, error)) from error
+    try:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
+            else:
+                import fcntl
+
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # closing frees the lock on every system
+
+
+def _prepare(path: Path) -> None:
+    """Create or check the file; sqlite3 errors of a damaged one pass through."""
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            raise StorageError(
+                f"{path} was written by a newer lorarec (format {version}, this one knows {FORMAT}); "
+                "update lorarec or choose another data folder"
+            )
+        # Where WAL is impossible (some network drives) SQLite keeps its rollback journal: slower, still safe.
+        connection.execute("PRAGMA journal_mode = WAL")
+        if version < FORMAT:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+            connection.execute("COMMIT")
+        connection.execute("SELECT name, version FROM part").fetchall()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        if not os.access(path, os.W_OK):
+            raise StorageError(f"{path} is read-only; make it writable or choose another data folder")
+    finally:
+        connection.close()
+
+
+def _engine(path: Path) -> Engine:
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        max_overflow=-1,  # a server's threads must not starve each other; connections are cheap
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(dbapi: Any, _record: object) -> None:
+        dbapi.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -8000"):
+            dbapi.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("lorarec_write", False)
+        # A deferred transaction that writes later can fail at once with "locked"; an immediate one waits its turn.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    text = str(error)
+    # "no such table" means that the file carries our version but not our tables: not written by us.
+    return any(sign in text for sign in ("not a database", "malformed", "no such table: part"))
+
+
+def _set_aside(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    kept = path.with_name(f"{FILE}.damaged-{stamp}")
+    number = 1
+    while kept.exists():
+        number += 1
+        kept = path.with_name(f"{FILE}.damaged-{stamp}-{number}")
+    try:
+        path.rename(kept)
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(FILE + suffix).rename(kept.with_name(kept.name + suffix))
+    except OSError as error:
+        raise StorageError(
+            f"{path} is damaged and cannot be set aside ({error.strerror}); "
+            "close other programs that use it and delete it"
+        ) from error
+    return kept
+
+
+def _explain(path: Path, error: BaseException | None) -> str:
+    text = str(error)
+    if "locked" in text:
+        return f"{path} is in use by another process that does not let go; try again when it has finished"
+    if "readonly" in text or "unable to open" in text:
+        return f"{path} cannot be written ({text}); check its permissions or choose another data folder"
+    if "full" in text:
+        return f"{path} cannot be written: the disk is full; free some space"
+    if _is_damage(error):
+        return f"{path} is damaged ({text}); close lorarec, move the file away and scan again"
+    return f"{path} cannot be used ({text})"
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written ({error.strerror}); check its permissions or choose another data folder"

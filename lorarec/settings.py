@@ -1,0 +1,126 @@
+"""Every option once: its default, its bounds, its help. Stored as ``settings.json`` in the data folder.
+
+The command line, the nodes and later the panels read their defaults from here, so that a dial means the same everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from .errors import BadFile, UsageError
+
+FILE = "settings.json"
+
+
+class Option(Struct, frozen=True):
+    """Help and bounds of one setting."""
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """Values of all settings; `OPTIONS` describes them under the same names."""
+
+    loras: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    top: int = 5
+    min_score: float = 0.1
+    diversity: float = 0.15
+    explore: float = 0.0
+    collapse: bool = True
+    safety: str = "auto"
+    profile: str = "speed"
+    encoder_semantic: str = ""
+    encoder_artistic: str = ""
+    encoder_technical: str = ""
+    threads: int = 1
+    wait_seconds: float = 10.0
+    mirror: str = ""
+    proxy: str = ""
+
+
+OPTIONS: dict[str, Option] = {
+    "loras": Option("LoRA folders to index, in order of precedence"),
+    "include": Option("index only these root-relative folders (empty: all)"),
+    "exclude": Option("never index these root-relative folders"),
+    "top": Option("how many LoRAs to suggest", 1, 1000),
+    "min_score": Option("below this probability a LoRA does not count as fitting", 0, 1),
+    "diversity": Option("0 ranks by relevance alone, 1 makes suggestions as different as possible", 0, 1),
+    "explore": Option("share of slots given to new or unused LoRAs", 0, 1),
+    "collapse": Option("show only the best version of one model"),
+    "safety": Option(
+        "most explicit level to suggest; auto follows the prompt",
+        choices=("auto", "safe", "suggestive", "mature", "explicit"),
+    ),
+    "profile": Option("which encoders to use", choices=("speed", "balanced", "quality")),
+    "encoder_semantic": Option("folder or Hugging Face id of your own encoder for what a LoRA depicts"),
+    "encoder_artistic": Option("the same for style"),
+    "encoder_technical": Option("the same for technical facts"),
+    "threads": Option("CPU threads of a live query", 1, 64),
+    "wait_seconds": Option("how long a node waits for a first index", 0, 600),
+    "mirror": Option("Hugging Face mirror for `models pull`, e.g. https://hf-mirror.com"),
+    "proxy": Option("HTTP proxy for `models pull`"),
+}
+
+
+def check(settings: Settings) -> Settings:
+    """Return the settings unchanged, or raise `UsageError` naming the first value out of bounds."""
+    for name, option in OPTIONS.items():
+        value = getattr(settings, name)
+        if option.choices and value not in option.choices:
+            raise UsageError(f"{name} is {value!r}; choose one of {', '.join(option.choices)}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        too_low = option.low is not None and value < option.low
+        too_high = option.high is not None and value > option.high
+        if too_low or too_high or value != value:
+            raise UsageError(f"{name} is {value}; it must lie between {option.low:g} and {option.high:g}")
+    return settings
+
+
+def load(data_dir: Path) -> Settings:
+    """Read the settings of a data folder; defaults where there is no file.
+
+    Raises:
+        BadFile: the file is not valid JSON or a value has the wrong type or is out of bounds.
+    """
+    path = data_dir / FILE
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+    try:
+        return check(msgspec.json.decode(raw, type=Settings))
+    except (msgspec.DecodeError, UnicodeDecodeError, UsageError) as error:
+        raise BadFile(f"{path} is not valid ({error}); mend or delete it") from error
+
+
+def save(data_dir: Path, settings: Settings) -> None:
+    """Write the settings that differ from their defaults, atomically.
+
+    Raises:
+        UsageError: a value is out of bounds.
+    """
+    check(settings)
+    default = Settings()
+    changed: dict[str, Any] = {
+        name: getattr(settings, name) for name in OPTIONS if getattr(settings, name) != getattr(default, name)
+    }
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=data_dir, prefix=FILE)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(changed, file, indent=2, ensure_ascii=False)
+    os.replace(draft, data_dir / FILE)
