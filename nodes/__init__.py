@@ -1,0 +1,1 @@
+"""ComfyUI adapter: node classes and what they need of the host."""

@@ -1,0 +1,127 @@
+"""ComfyUI as lorarec's host, and the few calls the nodes make to it.
+
+ComfyUI's modules are imported inside the functions: this package must load without them, and every version of
+ComfyUI has a slightly different set of them. The standard library's slower ones are too, since ComfyUI imports every
+pack at every start.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = "loras"
+
+_waiting = 0
+_waiting_lock = threading.Lock()
+
+
+class ComfyHost:
+    """The `Host` that the core sees inside ComfyUI."""
+
+    name = "comfyui"
+
+    def lora_roots(self) -> Sequence[Path]:
+        """All folders registered for LoRAs, in ComfyUI's order of precedence."""
+        from pathlib import Path
+
+        import folder_paths
+
+        return [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
+
+    def data_dir(self) -> Path:
+        """A folder in ComfyUI's user directory that its web server does not serve.
+
+        ``LORAREC_DATA`` wins, so that one data folder can serve several hosts.
+        """
+        from pathlib import Path
+
+        named = os.environ.get("LORAREC_DATA", "")
+        if named:
+            return Path(named)
+        import folder_paths
+
+        system = getattr(folder_paths, "get_system_user_directory", None)
+        if system is not None:
+            return Path(system("lorarec"))
+        return Path(folder_paths.get_user_directory()) / "__lorarec"
+
+    def busy(self) -> bool:
+        """Whether a prompt runs. Not while one of our own nodes waits for the index: that would never end."""
+        if _waiting:
+            return False
+        queue = getattr(_server(), "prompt_queue", None)
+        return bool(getattr(queue, "currently_running", None))
+
+
+@contextmanager
+def waiting_for_index() -> Iterator[None]:
+    """Let scans go on although a prompt runs, because that prompt waits for them."""
+    global _waiting
+    with _waiting_lock:
+        _waiting += 1
+    try:
+        yield
+    finally:
+        with _waiting_lock:
+            _waiting -= 1
+
+
+def lora_names() -> list[str]:
+    """Every installed LoRA under the name ComfyUI's nodes use, with the system's own separators."""
+    import folder_paths
+
+    return list(folder_paths.get_filename_list(FOLDER))
+
+
+def lora_path(name: str) -> str:
+    """Full path of an installed LoRA; raises FileNotFoundError if it vanished since it was listed."""
+    import folder_paths
+
+    raising = getattr(folder_paths, "get_full_path_or_raise", None)
+    if raising is not None:
+        return str(raising(FOLDER, name))
+    path = folder_paths.get_full_path(FOLDER, name)
+    if path is None:
+        raise FileNotFoundError(f"LoRA {name} vanished from the LoRA folders")
+    return str(path)
+
+
+def show(text: str, node_id: str | None) -> None:
+    """Show a text in a node while it works, where this ComfyUI can.
+
+    Results go through the node's "ui" answer instead, which the browser also gets when the node was cached.
+    """
+    send = getattr(_server(), "send_progress_text", None)
+    if send is not None and node_id is not None:
+        send(text, node_id)
+
+
+def warn(text: str) -> None:
+    """Write a warning into ComfyUI's log."""
+    import logging
+
+    logging.getLogger("lorarec").warning("lorarec: %s", text)
+
+
+def stop_if_interrupted() -> None:
+    """Raise ComfyUI's own exception if the user cancelled the running prompt."""
+    try:
+        from comfy.model_management import throw_exception_if_processing_interrupted
+    except ImportError:
+        return
+    throw_exception_if_processing_interrupted()
+
+
+def _server() -> Any:
+    try:
+        from server import PromptServer
+    except ImportError:
+        return None
+    return getattr(PromptServer, "instance", None)

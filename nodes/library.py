@@ -1,0 +1,117 @@
+"""The one Recommender of a ComfyUI process: opened when first needed, refreshed in the background."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import host
+from .resolve import with_slashes
+
+if TYPE_CHECKING:
+    from ..lorarec.recommender import Recommender
+
+RESCAN_AFTER = 15.0  # seconds; ComfyUI asks for the node definitions several times in a row
+SLICE = 0.2  # seconds between looks at the cancel button while a node waits
+
+_lock = threading.Lock()
+_shared: Recommender | None = None
+_rescanned = 0.0
+
+
+def recommender() -> Recommender:
+    """The shared Recommender. Opening reads a database: call it from a running node, never from the event loop."""
+    global _shared, _rescanned
+    with _lock:
+        if _shared is None:
+            from ..lorarec.recommender import Recommender
+
+            _shared = Recommender.open(host=host.ComfyHost())
+            _rescanned = time.monotonic()
+            _shared.start_refresh()
+        return _shared
+
+
+def opened() -> Recommender | None:
+    """The shared Recommender if some node needed it already."""
+    return _shared
+
+
+def is_ready() -> bool:
+    """Whether a suggestion could be made right now."""
+    return _shared is not None and _shared.stage != "empty" and bool(_shared.loras())
+
+
+def rescan_soon() -> None:
+    """Look for new files in the background, as ComfyUI asks for node definitions (page load, refresh key).
+
+    Costs nothing before the first use, and at most one background scan per `RESCAN_AFTER` seconds.
+    """
+    global _rescanned
+    shared = _shared
+    now = time.monotonic()
+    if shared is None or now - _rescanned < RESCAN_AFTER:
+        return
+    _rescanned = now
+    shared.start_refresh()
+
+
+def wait_until_ready(node_id: str | None) -> bool:
+    """Wait for the first index as long as the settings say; False if it is still not there.
+
+    The user's cancel button ends the wait with ComfyUI's own exception.
+    """
+    shared = recommender()
+    if shared.stage != "empty":
+        return True
+    host.show("Reading the LoRA folders for the first time ...", node_id)
+    deadline = time.monotonic() + shared.settings.wait_seconds
+    with host.waiting_for_index():
+        while True:
+            started = time.monotonic()
+            asked = max(0.0, min(SLICE, deadline - started))
+            if shared.wait("lexical", timeout=asked):
+                return True
+            host.stop_if_interrupted()
+            gave_up = time.monotonic() - started < asked / 2  # the refresh ended without an index
+            if gave_up or time.monotonic() >= deadline:
+                return False
+
+
+class ContentIndex:
+    """Finds installed LoRAs by content, for the selection of one run. Nothing is read before the first question."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Take the host's list of LoRAs."""
+        self._names = names
+        self._by_fingerprint: dict[str, str] | None = None
+
+    def __call__(self, fingerprint: str) -> str | None:
+        """The host's name of a file with this content; None if there is none or the catalogue is not ready.
+
+        Copies of one file have one fingerprint; the first in the host's order is taken.
+        """
+        if self._by_fingerprint is None:
+            self._by_fingerprint = self._read() if wait_until_ready(None) else {}
+        return self._by_fingerprint.get(fingerprint)
+
+    def _read(self) -> dict[str, str]:
+        from pathlib import Path
+
+        from ..lorarec.catalog.fingerprint import fingerprint
+        from ..lorarec.errors import BadFile
+
+        known = {lora.path: lora.fingerprint for lora in recommender().loras()}
+        found: dict[str, str] = {}
+        for name in self._names:
+            content = known.get(with_slashes(name))
+            if content is None:  # a file that was moved or added since the last scan
+                try:
+                    path = Path(host.lora_path(name))
+                    content = fingerprint(path, path.stat().st_size)
+                except (BadFile, OSError):
+                    continue
+            found.setdefault(content, name)
+        return found
