@@ -323,8 +323,6 @@ class Candidates(Struct, frozen=True):
 
     rows: NDArray[np.int64]
     columns: dict[str, NDArray[np.float32]]
-    best_example: NDArray[np.int64]  # number of the most similar example within its LoRA, -1 without examples
-    best_trigger: NDArray[np.int64]  # number of the best matching trigger set within its LoRA, -1 without triggers
     best_chunk: NDArray[np.int64]  # number of the query chunk nearest to the LoRA, -1 without vectors
 
 

@@ -14,6 +14,7 @@ from ..types import BaseModelGuess, Claim, Origin
 _SDXL_PRIOR = {"SDXL": 0.5, "Illustrious": 0.2, "Pony": 0.19, "NoobAI": 0.06}
 _HINT_SHARE = 0.75  # share of an architecture-only probability that a file-name hint can move
 _MIN = 0.02
+_LIST = "json:sd version"
 # Sources that name the finetune, best first; header sources name an architecture only.
 _SPECIFIC = ("baseModel", "base_model", "BaseModel")
 
@@ -22,6 +23,10 @@ def combine(said: list[Claim]) -> tuple[BaseModelGuess, ...]:
     """Distribution over canonical names, most probable first, summing to at most 1. ``said`` is sorted by origin."""
     entries = [BaseModelGuess(**entry) for claim in said if claim.origin <= Origin.TRAINER for entry in claim.value]
     hints = [BaseModelGuess(**entry) for claim in said if claim.origin == Origin.GUESS for entry in claim.value]
+    # A tool's choice from A1111's short list names an architecture, and only where nothing better does.
+    listed = [hint for hint in hints if hint.evidence == _LIST]
+    hints = [hint for hint in hints if hint.evidence != _LIST]
+    entries = entries or listed
     if not entries:
         return _of_hints(hints)
     specific = [entry for entry in entries if entry.evidence.endswith(_SPECIFIC)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -93,9 +93,11 @@ def _hints(metadata: Mapping[str, str], findings: Findings) -> None:
     for tag, base in (("pony", "Pony"), ("ponyxl", "Pony"), ("illustrious", "Illustrious"), ("noobai", "NoobAI")):
         if tag in tagged and (guess := hint_of(base, f'tag "{tag}"', 0.7)):
             found.append(guess)
-    words: list[list[str]] = next((claim.value for claim in findings.claims if claim.field == "training_tags"), [])
-    if _SCORE_TAGS.intersection([tag for tag, _ in words[:60]]) and (guess := hint_of("Pony", "training tags (score_9)", 0.7)):
-        found.append(guess)
+    words: Sequence[tuple[str, int]] = next(
+        (claim.value for claim in findings.claims if claim.field == "training_tags"), []
+    )
+    if _SCORE_TAGS.intersection([tag for tag, _ in words[:60]]):
+        found.append(BaseModelGuess("Pony", 0.68, "training tags (score_9)"))
     dates = [claim.value for claim in findings.claims if claim.field == "created"]
     said = {entry["name"] for claim in findings.claims if claim.field == "base_models" for entry in claim.value}
     if not found and "SDXL" in said and dates and min(dates) < _FINETUNES:

@@ -23,8 +23,10 @@ from .text import encodable
 MAX_LENGTH = 64 * 1024 * 1024  # bytes of header that peers accept
 _MAX_VALUES = 4_096  # metadata entries kept
 _START = re.compile(rb'\s*{\s*"__metadata__"\s*:\s*(?={)')
+_QUOTE, _BACKSLASH = b'"\\'
 _MAX_TRIES = 4_096  # ends tried before the whole header is scanned instead
-_TAIL = 4_096  # bytes of tensor entries that go into the digest
+_END = 8_192  # bytes at either end of the metadata that go into the digest
+_TAIL = 4_096  # bytes of tensor entries that do
 
 
 class Header(Struct, frozen=True):
@@ -32,7 +34,7 @@ class Header(Struct, frozen=True):
 
     metadata: dict[str, str]
     length: int  # bytes of JSON
-    digest: str  # 16 hex digits of BLAKE2b over length, metadata and the last tensor entries
+    digest: str  # 16 hex digits of BLAKE2b over lengths, the metadata's ends and the last tensor entries
     raw: bytes  # the JSON, for `tensors`
 
 
@@ -84,16 +86,18 @@ def _metadata_block(raw: bytes) -> bytes | None:
         return None
     begin = at = start.end()
     for _ in range(_MAX_TRIES):
-        at = raw.find(b'"}', at)
-        if at < 0:
+        # One byte is searched for at memory speed, two are not.
+        at = raw.find(b"}", at) + 1
+        if at == 0:
             return None
+        if raw[at - 2] != _QUOTE:
+            continue
         # A quote after an even number of backslashes closes a string, and only the last string is followed by "}".
         slashes = 0
-        while raw[at - 1 - slashes] == 0x5C:
+        while raw[at - 3 - slashes] == _BACKSLASH:
             slashes += 1
         if slashes % 2 == 0:
-            return raw[begin : at + 2]
-        at += 2
+            return raw[begin:at]
     return None
 
 
@@ -135,10 +139,10 @@ def _slow(raw: bytes, path: Path) -> tuple[bytes, dict[str, str]]:
 
 
 def _digest(length: int, block: bytes, raw: bytes) -> str:
-    # Hashing all tensor entries would cost more than reading them: they follow from the architecture, metadata and
-    # length do not.
-    state = hashlib.blake2b(length.to_bytes(8, "little"), digest_size=8)
-    state.update(block)
+    # Hashing everything would cost more than reading it. Tensor entries follow from the architecture, and two trainings
+    # differ in names, dates and counts all over their metadata, so that its ends and all lengths tell them apart.
+    state = hashlib.blake2b(length.to_bytes(8, "little") + len(block).to_bytes(8, "little"), digest_size=8)
+    state.update(block if len(block) <= 2 * _END else block[:_END] + block[-_END:])
     state.update(raw[-_TAIL:])
     return state.hexdigest()
 

@@ -1,7 +1,8 @@
 """LoRA -> the texts that are encoded and searched.
 
-Three lenses (what it depicts, how it looks, what it technically is) and, for lexical search, the same knowledge by field. Example
-prompts are not part of a lens: they are encoded one by one, so that a prompt can be compared with the nearest of them.
+Three lenses (what it depicts, how it looks, what it technically is) and, for lexical search, the same knowledge by
+field. Example prompts are not part of a lens: they are encoded one by one, so that a prompt can be compared with the
+nearest of them.
 """
 
 from __future__ import annotations
@@ -13,34 +14,39 @@ from msgspec import Struct
 
 from ..types import Lora, Role, Safety
 
-_LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\w+|<[^<>]{0,200}>")
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|\s*[•●▶►✦★]\s*")
+_LINK = re.compile(r"https?://\S+|www\.\S+|\b[\w.+-]{1,64}@[\w-]{1,64}\.\w+|<[^<>]{0,200}>")
+_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+|[•●▶►✦★]")
 _BOILERPLATE = re.compile(
-    r"""\b(?:patreon|ko-?fi|buy\s?me|coffee|donat\w*|support\s(?:me|my)|discord|twitter|instagram|follow\s(?:me|my)|subscrib\w*|commission\w*
-    |download\w*|upload\w*|hugging\s?face|civitai|please|thank\w*|credit\w*|license|permission\w*|commercial|share\s(?:your|it)
-    |feedback|review|rating|5\sstars|leave\sa|like\sand|enjoy|hope\s(?:you|to)|let\sme\sknow|post\syour
-    |sampler|cfg|denois\w*|clip\s?skip|hires|upscal\w*|steps?\b|epochs?|learning\srate|dataset|trained\s(?:on|with|using|for)|training
-    |weights?|strength|lora:|version|v\d+(?:\.\d+)?|update[sd]?|changelog|checkpoint|vae|webui|extension|install\w*|folder
+    r"""\b(?:patreon|ko-?fi|buy\s?me|coffee|donat\w*|support\s(?:me|my)|discord|twitter|instagram|follow\s(?:me|my)
+    |subscrib\w*|commission\w*
+    |download\w*|upload\w*|hugging\s?face|civitai|please|thank\w*|credit\w*|license|permission\w*|commercial
+    |share\s(?:your|it)|feedback|review|rating|5\sstars|leave\sa|like\sand|enjoy|hope\s(?:you|to)|let\sme\sknow|post\syour
+    |sampler|cfg|denois\w*|clip\s?skip|hires|upscal\w*|steps?\b|epochs?|learning\srate|dataset
+    |trained\s(?:on|with|using|for)|training
+    |weights?|strength|lora:|version|v\d+(?:\.\d+)?|update[sd]?|changelog|checkpoint|vae|webui|extension|install\w*
+    |folder
     |my\sother|check\sout|see\salso|disclaimer|copyright|dm\sme|e-?mail)\b
     |权重|点赞|关注|下载|支持|感谢|推荐""",
     re.I | re.X,
 )
 _NAME_NOISE = re.compile(
-    r"""[\[\](){}|/\\_~★☆♥•–—-]+|\b(?:lora|locon|lycoris|loha|lokr|dora|sdxl|sd\s?1\.?5|sd\s?2\.?1|pony|illustrious|flux|xl
-    |v\.?\d+(?:\.\d+)*|ver\.?\s?\d+|epoch|download|free|update[sd]?|beta|test)\b""",
+    r"""[\[\](){}|/\\_~★☆♥•–—-]+|\b(?:lora|locon|lycoris|loha|lokr|dora|sdxl|sd\s?1\.?5|sd\s?2\.?1|pony|illustrious
+    |flux|xl|v\.?\d+(?:\.\d+)*|ver\.?\s?\d+|epoch|download|free|update[sd]?|beta|test)\b""",
     re.I | re.X,
 )
 
 STYLE_WORDS = frozenset(
-    """style styles artstyle art anime manga comic cartoon realistic photorealistic photo photography photograph photographic film
-    cinematic analog vintage retro painting paintings paint oil watercolor watercolour gouache acrylic ink sketch drawing lineart line pencil charcoal
-    pastel illustration digital render rendering 3d 2d cgi pixel pixelart voxel lowpoly papercut origami clay claymation plush sculpture mosaic
-    stained glass woodcut engraving etching ukiyo impressionist impressionism expressionism surreal surrealism abstract minimalist minimalism
-    baroque gothic deco nouveau bauhaus brutalist renaissance rococo cubism pop artstation concept fantasy scifi cyberpunk steampunk
-    solarpunk dieselpunk vaporwave synthwave noir horror dark bright colorful vibrant monochrome greyscale grayscale sepia neon flat
-    shading cel celshaded screencap screenshot chibi kawaii cute aesthetic texture lighting bokeh grain blur hdr low-key lowkey noise
-    offset contrast detailed detail details poster cover album tarot card logo icon sticker tattoo graffiti blueprint
-    artist ghibli disney pixar dreamworks marvel""".split()
+    """style styles artstyle art anime manga comic cartoon realistic photorealistic photo photography photograph
+    photographic film cinematic analog vintage retro painting paintings paint oil watercolor watercolour gouache
+    acrylic ink sketch drawing lineart line pencil charcoal pastel illustration digital render rendering 3d 2d cgi
+    pixel pixelart voxel lowpoly papercut origami clay claymation plush sculpture mosaic stained glass woodcut
+    engraving etching ukiyo impressionist impressionism expressionism surreal surrealism abstract minimalist
+    minimalism baroque gothic deco nouveau bauhaus brutalist renaissance rococo cubism pop artstation concept
+    fantasy scifi cyberpunk steampunk solarpunk dieselpunk vaporwave synthwave noir horror dark bright colorful
+    vibrant monochrome greyscale grayscale sepia neon flat shading cel celshaded screencap screenshot chibi kawaii
+    cute aesthetic texture lighting bokeh grain blur hdr low-key lowkey noise offset contrast detailed detail
+    details poster cover album tarot card logo icon sticker tattoo graffiti blueprint artist ghibli disney pixar
+    dreamworks marvel""".split()
 )
 _ARTIST = re.compile(r"\b(?:by|style of|inspired by|artist:?)\s+((?:[A-Z][\w.'-]+\s?){1,3})")
 
@@ -139,7 +145,7 @@ def readable_name(name: str) -> str:
     return plain or name
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=512)
 def about_text(description: str) -> str:
     """The sentences of a description that say what the LoRA is about."""
     kept = []

@@ -24,7 +24,8 @@ _STOP_WORDS = frozenset(
     """a an and are as at be by for from has have he her his in into is it its of on or over she that the their them
     there these they this to under up was were which while who with wearing very image photo picture shows""".split()
 )
-_UNTIDY = (", ", " ,", ",,", "  ")
+_UNTIDY = ("| ", " |", "||", "  ")
+_MAX_TAG = 100  # characters
 _NUMBERS = re.compile(r"\d{2,5}")
 _WORD = re.compile(r"[^\W\d_][\w'-]{2,30}")
 # Network modules that only one architecture uses (sd-scripts, musubi-tuner).
@@ -142,17 +143,21 @@ def training_tags(frequency: Mapping[str, Any]) -> list[tuple[str, int]]:
     if counts and sum(map(len, counts)) >= _CAPTION_LENGTH * len(counts):
         counts = _words(counts.items())
     top = sorted(counts.items(), key=itemgetter(1), reverse=True)[: MAX_TRAINING_TAGS + 20]
-    joined = ",".join(tag for tag, _ in top)
-    tidy = joined.isascii() and joined.isprintable() and not any(sign in f",{joined}," for sign in _UNTIDY)
-    if tidy and len(joined) < 8_000:
+    names = [tag for tag, _ in top]
+    joined = f"|{'|'.join(names)}|"
+    if (
+        joined.isprintable()
+        and len(max(names, key=len, default="")) <= _MAX_TAG
+        and not any(sign in joined for sign in _UNTIDY)
+    ):
         return top[:MAX_TRAINING_TAGS]  # nearly always: cleaning each would be most of a scan's work
-    return [pair for pair in ((line(tag, 100), count) for tag, count in top) if pair[0]][:MAX_TRAINING_TAGS]
+    return [pair for pair in ((line(tag, _MAX_TAG), count) for tag, count in top) if pair[0]][:MAX_TRAINING_TAGS]
 
 
 def _words(captions: Iterable[tuple[str, int]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for caption, count in list(captions)[:20_000]:
-        for word in {word.lower() for word in _WORD.findall(caption[:2_000])}:
+        for word in dict.fromkeys(word.lower() for word in _WORD.findall(caption[:2_000])):
             if word not in _STOP_WORDS:
                 counts[word] = counts.get(word, 0) + count
     return counts

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lorarec.catalog.describe import Described, describe
-from lorarec.catalog.files import LoraFile, group
+from lorarec.catalog.files import LoraFile
 
 DescribeLora = Callable[..., Described]
 
@@ -38,12 +38,11 @@ def describe_lora(tmp_path: Path) -> DescribeLora:
         full = tmp_path / path
         full.parent.mkdir(parents=True, exist_ok=True)
         full.write_bytes(header_bytes(metadata, tensors) + bytes(64) if content is None else content)
+        names: list[str] = []
         for ending, value in (sidecars or {}).items():
-            base = full if ending.startswith(".rgthree") else full.with_suffix("")
-            beside = base.with_name(base.name + ending)
-            beside.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode("utf-8"))
-        names = sorted(entry.name for entry in full.parent.iterdir())
-        family = group(names)[full.name]
+            name = (full.name if ending.startswith(".rgthree") else full.stem) + ending
+            names.append(name)
+            full.with_name(name).write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode("utf-8"))
         stat = full.stat()
         return describe(
             LoraFile(
@@ -51,8 +50,8 @@ def describe_lora(tmp_path: Path) -> DescribeLora:
                 path=path,
                 size=stat.st_size,
                 modified_ns=stat.st_mtime_ns,
-                sidecars=tuple(family.sidecars),
-                previews=tuple(family.previews),
+                sidecars=tuple(name for name in sorted(names) if not name.endswith(".png")),
+                previews=tuple(name for name in names if name.endswith(".png")),
             )
         )
 

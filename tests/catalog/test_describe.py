@@ -203,16 +203,15 @@ def test_limits(describe_lora: DescribeLora) -> None:
 
 
 _KEYS = st.sampled_from(
-    """name model baseModel trainedWords description stats images meta prompt resources weight nsfwLevel files hashes id modelId
-    publishedAt file_name usage_tips tags notes favorite civitai modelDescription preview_nsfw_level userNote strengthMin strengthMax
-    word user positive sha256 ModelName Tags Nsfw Hashes Stats modelVersions downloadCount rating""".split()
-    + [
+    [
+        *"""name model baseModel trainedWords description stats images meta prompt resources weight nsfwLevel
+        files hashes id modelId publishedAt file_name usage_tips tags notes favorite civitai
+        modelDescription preview_nsfw_level userNote strengthMin strengthMax word user positive
+        sha256 ModelName Tags Nsfw Hashes Stats modelVersions downloadCount rating modelspec.title
+        modelspec.lora_default_weight extensions""".split(),
         "sd version",
         "activation text",
         "preferred weight",
-        "extensions",
-        "modelspec.title",
-        "modelspec.lora_default_weight",
     ]
 )
 _LEAVES = (

@@ -237,6 +237,16 @@ def test_a_card_filled_in_by_a_tool_yields_to_the_page_but_the_users_words_win(d
     assert lora.trigger_sets == (("kira", "my own words"),)
 
 
+def test_a_tools_sd_version_names_an_architecture_only(describe_lora: DescribeLora) -> None:
+    tool = {"sd version": "SDXL", "extensions": {"sd_civitai_helper": {"version": "1"}}}
+    alone = describe_lora(sidecars={".json": tool}).lora.base_models
+    assert alone[0].name == "SDXL" and "Pony" in {guess.name for guess in alone}
+    named = describe_lora(path="robot_pony.safetensors", sidecars={".json": tool}).lora.base_models
+    assert named[0].name == "Pony"
+    page = describe_lora(sidecars={".civitai.info": VERSION, ".json": tool}).lora.base_models
+    assert [guess.name for guess in page] == ["Pony"]
+
+
 def test_somebody_elses_json_is_left_alone(describe_lora: DescribeLora) -> None:
     found = describe_lora(sidecars={".json": {"learning_rate": 1e-4, "epochs": [1, 2]}})
     assert found.problems == () and all(claim.origin is Origin.GUESS for claim in found.claims)
@@ -265,20 +275,20 @@ def test_stability_matrix(describe_lora: DescribeLora) -> None:
 
 def test_swarm(describe_lora: DescribeLora) -> None:
     data = {
-        "modelspec.title": "Robot",
+        "modelspec.title": "Rusty Robot",
         "modelspec.architecture": "Flux.1-dev/lora",
         "modelspec.trigger_phrase": "r0bot, metal",
         "modelspec.lora_default_weight": "0.8",
         "modelspec.tags": "style, robots",
     }
     lora = describe_lora(sidecars={".swarm.json": data}).lora
-    assert (lora.title, lora.trigger_sets, lora.tags) == ("Robot", (("r0bot", "metal"),), ("style", "robots"))
+    assert (lora.title, lora.trigger_sets, lora.tags) == ("Rusty Robot", (("r0bot", "metal"),), ("style", "robots"))
     assert lora.strengths[0].model == 0.8
     assert lora.base_model is not None and lora.base_model.name == "Flux.1"
 
 
 def test_a_text_file_is_a_weak_note(describe_lora: DescribeLora) -> None:
-    found = describe_lora(sidecars={".txt": "works well with rain".encode()})
+    found = describe_lora(sidecars={".txt": b"works well with rain"})
     assert found.lora.notes == "works well with rain"
     assert set(sources(found, "notes").values()) == {Origin.GUESS}
     assert describe_lora(path="a/b.safetensors", sidecars={".txt": b"x" * 5000}).lora.notes == ""
