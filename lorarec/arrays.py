@@ -1,0 +1,34 @@
+"""Products of small arrays for live queries, always on the calling thread.
+
+BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the work, and it
+takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in blocks of that size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_ONE_THREAD = 65536 * 4  # multiplications up to which OpenBLAS keeps a matrix product on the calling thread
+
+
+def dot(matrix: Floats, vector: Floats) -> Floats:
+    """``matrix @ vector``: (n, d) and (d,) -> (n,)."""
+    result: Floats = np.einsum(
+        "ij,j->i", matrix, vector
+    )  # a plain vectorised loop; BLAS would go parallel at 9,000 numbers
+    return result
+
+
+def dots(left: Floats, right: Floats) -> Floats:
+    """``left @ right.T``: (n, d) and (k, d) -> (n, k)."""
+    rows = max(1, _ONE_THREAD // max(1, left.shape[1] * len(right)))
+    if len(left) <= rows:
+        small: Floats = left @ right.T
+        return small
+    out = np.empty((len(left), len(right)), np.float32)
+    for start in range(0, len(left), rows):
+        np.matmul(left[start : start + rows], right.T, out=out[start : start + rows])
+    return out

@@ -1,0 +1,206 @@
+"""A query and a library -> candidates with their evidence.
+
+Sources: the semantic lens (dense), BM25 of every field group, phrase coverage, and a few popular LoRAs. What is dear to
+compute (examples one by one, the other lenses, comma chunks) is computed for the candidates only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from ..arrays import dot, dots
+from ..types import Candidates
+from .lexical import GROUPS, Floats, LexicalIndex, QueryTerms
+
+PER_SOURCE = 32  # candidates taken from each field group; twice as many from the dense lens
+EVERYTHING = 400  # up to this library size every LoRA is a candidate
+
+Search = Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]]
+
+
+class Vectors(Struct, frozen=True):
+    """The vectors of a library, all L2-normalised; a row of zeros where a text is missing."""
+
+    semantic: Floats  # shape (n, d)
+    artistic: Floats  # shape (n, d')
+    technical: Floats  # shape (n, d'')
+    names: Floats  # readable name and first trigger words, shape (n, d)
+    examples: Floats  # shape (m, d); mapped from disk, so that only the candidates' pages are held
+    example_mean: Floats  # normalised mean of each LoRA's examples, shape (n, d)
+    example_spread: Floats  # 1 - length of the unnormalised mean: 0 = all examples alike, shape (n,)
+    means: dict[str, Floats]  # mean vector of each of these matrices over the library
+
+
+class QueryVectors(Struct, frozen=True):
+    """One prompt, encoded."""
+
+    semantic: Floats  # shape (d,)
+    artistic: Floats
+    technical: Floats
+    chunks: Floats  # shape (k, d)
+    chunk_weights: Floats  # attention times importance, shape (k,)
+
+
+class View(Struct, frozen=True):
+    """One query as retrieval sees it."""
+
+    terms: QueryTerms
+    vectors: QueryVectors | None = None
+
+
+def retrieve(
+    lexical: LexicalIndex,
+    vectors: Vectors | None,
+    view: View,
+    popular: NDArray[np.int64],
+    search: Search | None = None,
+    allowed: NDArray[np.bool_] | None = None,
+    per_source: int = PER_SOURCE,
+) -> Candidates:
+    """Find candidates and compute the evidence columns.
+
+    Args:
+        lexical: the library's words.
+        vectors: the library's vectors, None if it has none.
+        view: the query.
+        popular: library rows worth offering when nothing matches.
+        search: ``search(query, k)``, an exact inner-product search over ``vectors.semantic``; None: numpy.
+        allowed: mask of the library rows that may be candidates, shape (n,). It is applied before the best of a source
+            are taken, so that a narrow filter leaves as many candidates as a wide one.
+        per_source: candidates taken from each field group.
+    """
+    matched = {name: index.matched(view.terms) for name, index in lexical.phrases.items()}
+    whole = {f"bm25_{group}": lexical.bm25[group].score(view.terms.ids, view.terms.weights) for group in GROUPS}
+    phrases = lexical.phrases
+    shares = {name: matched[name] / phrases[name].totals for name in matched}
+    whole["trigger_mass"] = phrases["triggers"].best(matched["triggers"] * shares["triggers"])
+    whole["name_mass"] = phrases["names"].best(matched["names"] * shares["names"])
+    whole["tag_overlap"] = phrases["tags"].total(matched["tags"] * (shares["tags"] > 0.99))
+    lift = lexical.training.score(view.terms.ids, view.terms.weights)
+    whole["training_lift"] = np.where(lexical.trained, lift, np.float32(np.nan))
+
+    rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
+    if len(rows) > EVERYTHING:
+        rows = _candidates(whole, vectors, view, popular, search, rows, allowed, per_source)
+    columns = {name: values[rows] for name, values in whole.items()}
+    columns["name_cover"] = phrases["names"].best(shares["names"])[rows]
+    columns["trigger_cover"] = phrases["triggers"].best(shares["triggers"])[rows]
+    for name, short in (("names", "name"), ("triggers", "trigger"), ("tags", "tag")):
+        columns[f"{short}_rarest"] = phrases[name].best(phrases[name].rarest(view.terms, lexical.importance))[rows]
+    chunk = np.full(len(rows), -1, np.int64)
+    if vectors is not None and view.vectors is not None:
+        columns.update(_dense(vectors, view.vectors, rows))
+        if len(view.vectors.chunks) and len(rows):
+            near = dots(vectors.names[rows], view.vectors.chunks)
+            weighted = near * view.vectors.chunk_weights
+            chunk = weighted.argmax(1)
+            columns["chunk"] = near.max(1)
+            columns["chunk_weighted"] = weighted.max(1)
+    columns.update(_examples(lexical, vectors, view, rows))
+    return Candidates(rows, columns, chunk)
+
+
+def _candidates(
+    whole: Mapping[str, Floats],
+    vectors: Vectors | None,
+    view: View,
+    popular: NDArray[np.int64],
+    search: Search | None,
+    every: NDArray[np.int64],
+    allowed: NDArray[np.bool_] | None,
+    per_source: int,
+) -> NDArray[np.int64]:
+    """The best of every source that may be shown, as ascending library rows; ``every`` are all that may."""
+    picked = [popular] if allowed is None else [popular[allowed[popular]]]
+    picked += [_top(values if allowed is None else values * allowed, per_source) for values in whole.values()]
+    if vectors is not None and view.vectors is not None:
+        picked.append(_near(vectors.semantic, view.vectors.semantic, search, every, allowed, 2 * per_source))
+    rows = np.unique(np.concatenate(picked))
+    # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
+    return rows if len(rows) >= per_source else np.unique(np.concatenate([rows, every[:per_source]]))
+
+
+def _near(
+    matrix: Floats,
+    query: Floats,
+    search: Search | None,
+    every: NDArray[np.int64],
+    allowed: NDArray[np.bool_] | None,
+    count: int,
+) -> NDArray[np.int64]:
+    """The rows nearest to a query among those that may be shown."""
+    if search is not None:
+        found = search(query[None, :], 2 * count)[1][0]
+        found = found[found >= 0]
+        if allowed is not None:
+            found = found[allowed[found]]
+        if len(found) >= count // 2:
+            return found[:count]
+    # A filter that leaves few of the nearest: look at what it leaves.
+    return every[_top(dot(matrix[every], query), count)]
+
+
+def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64]) -> dict[str, Floats]:
+    """Cosines of the query with every lens of the candidates; NaN where a LoRA has no text for a lens.
+
+    ``..._centred`` is the same less the query's cosine with the library's mean: some prompts are near everything.
+    """
+    columns = {"example_spread": vectors.example_spread[rows]}
+    for name, matrix, vector in (
+        ("semantic", vectors.semantic, query.semantic),
+        ("artistic", vectors.artistic, query.artistic),
+        ("technical", vectors.technical, query.technical),
+        ("example_mean", vectors.example_mean, query.semantic),
+        ("name_near", vectors.names, query.semantic),
+    ):
+        if matrix.shape[1] != len(vector):  # no LoRA has a text for this lens
+            columns[name] = columns[f"{name}_centred"] = np.full(len(rows), np.nan, np.float32)
+            continue
+        columns[name] = _cosine(matrix[rows], vector)
+        columns[f"{name}_centred"] = columns[name] - np.dot(vectors.means[name], vector)
+    return columns
+
+
+def _cosine(matrix: Floats, query: Floats) -> Floats:
+    """Inner products; NaN for rows of zeros."""
+    values = dot(matrix, query)
+    nothing = np.flatnonzero(values == 0)
+    values[nothing[~matrix[nothing].any(axis=1)]] = np.nan
+    return values
+
+
+def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: NDArray[np.int64]) -> dict[str, Floats]:
+    """Similarity of each candidate's best example prompt, by words and by meaning; NaN without examples."""
+    numbers, owner = lexical.examples.of(rows)
+    having, starts = np.unique(owner, return_index=True)
+    words = np.full(len(rows), np.nan, np.float32)
+    if len(numbers):
+        weights = np.zeros(len(lexical.importance), np.float32)
+        weights[view.terms.ids] = view.terms.weights
+        norm = float(np.sqrt(np.square(view.terms.weights).sum()))
+        words[having] = np.maximum.reduceat(
+            lexical.examples.cosines(weights, norm, numbers, lexical.importance), starts
+        )
+    columns = {"example_words": words}
+    if vectors is not None and view.vectors is not None:
+        meaning = np.full(len(rows), np.nan, np.float32)
+        if len(numbers) and vectors.examples.shape[1]:
+            near = dot(vectors.examples[numbers], view.vectors.semantic)
+            near[near == 0] = np.nan  # an example without text, or one that is not encoded yet
+            meaning[having] = np.fmax.reduceat(near, starts)
+        columns["example_meaning"] = meaning
+        mean = vectors.means["example_mean"]
+        columns["example_meaning_centred"] = meaning - (np.dot(mean, view.vectors.semantic) if len(mean) else 0)
+    return columns
+
+
+def _top(values: Floats, count: int) -> NDArray[np.int64]:
+    """Positions of the largest positive values, at most ``count``."""
+    positive = np.flatnonzero(values > 0)
+    if len(positive) <= count:
+        return positive
+    return positive[np.argpartition(-values[positive], count - 1)[:count]]

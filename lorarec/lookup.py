@@ -1,0 +1,76 @@
+"""Names that hosts and people use -> the LoRA meant. Never a guess: a name that several share is an error that lists
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .errors import UnknownLora
+from .types import Lora
+
+_EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
+
+
+class Lookup:
+    """An index of one library's names."""
+
+    def __init__(self, loras: Sequence[Lora]) -> None:
+        """Index paths, file names, titles, ids and fingerprints."""
+        self._rows = {lora.id: row for row, lora in enumerate(loras)}
+        self._loras = loras
+        self._exact: dict[str, int] = {}
+        self._paths: dict[str, list[int]] = {}
+        self._stems: dict[str, list[int]] = {}
+        self._titles: dict[str, list[int]] = {}
+        self._prints: dict[str, list[int]] = {}
+        for row, lora in enumerate(loras):
+            if lora.fingerprint:
+                self._prints.setdefault(lora.fingerprint, []).append(row)
+            if self._exact.setdefault(lora.path, row) != row:
+                continue  # the first root wins, as in the hosts
+            self._paths.setdefault(_path(lora.path), []).append(row)
+            self._stems.setdefault(lora.stem.lower(), []).append(row)
+            if lora.title:
+                self._titles.setdefault(lora.title.lower(), []).append(row)
+
+    def row(self, id_: str) -> int:
+        """Place of a LoRA in the library; KeyError if it is not there."""
+        return self._rows[id_]
+
+    def find(self, name: str, fingerprint: str = "") -> Lora:
+        """By id, path, fingerprint, then unique file name, then unique title.
+
+        Raises:
+            UnknownLora: none or several go by that name.
+        """
+        name = name.strip()
+        if name in self._rows:
+            return self._loras[self._rows[name]]
+        row = self._exact.get(name.replace("\\", "/").strip("/"))
+        if row is not None:
+            return self._loras[row]
+        near_paths = self._paths.get(_path(name), [])
+        if len(near_paths) == 1:
+            return self._loras[near_paths[0]]
+        if fingerprint and len(self._prints.get(fingerprint, [])) == 1:
+            return self._loras[self._prints[fingerprint][0]]
+        stem = _path(name).rsplit("/", 1)[-1]
+        for found in (near_paths, self._stems.get(stem), self._titles.get(name.lower())):
+            if found and len(found) == 1:
+                return self._loras[found[0]]
+            if found:
+                paths = ", ".join(self._loras[at].path for at in found[:5])
+                raise UnknownLora(f'several LoRAs are called "{name}": {paths}; name one by its path')
+        near = [lora.path for lora in self._loras if stem and stem in lora.path.lower()][:3]
+        hint = f"; did you mean {', '.join(near)}?" if near else "; see `lorarec index` and the spelling"
+        raise UnknownLora(f'no installed LoRA is called "{name}"{hint}')
+
+
+def _path(name: str) -> str:
+    """A path as compared: forward slashes, lower case, without extension."""
+    name = name.replace("\\", "/").strip("/").lower()
+    for extension in _EXTENSIONS:
+        if name.endswith(extension):
+            return name[: -len(extension)]
+    return name

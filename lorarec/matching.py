@@ -1,0 +1,129 @@
+"""What of a prompt one LoRA contains: the words that reasons quote, and the trigger words worth adding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .index.lexical import Postings
+from .library import Library
+from .prompt.background import importance
+from .prompt.read import ReadPrompt
+from .prompt.terms import terms
+from .types import Candidates, Lora
+
+_LEAST = 0.25  # importance below which a shared word is no reason
+_FEW_TRIGGERS = 4  # trigger words suggested when nothing in the prompt tells which of many are meant
+_MANY_TRIGGERS = 12
+
+
+class Matches:
+    """What one LoRA shares with one prompt; implements `rank.explain.Matches`, each part found when first asked for."""
+
+    def __init__(
+        self, library: Library, words: Sequence[str], row: int, read: ReadPrompt, found: Candidates, at: int
+    ) -> None:
+        """Candidate ``at`` of ``found`` is library row ``row``; ``words`` are the vocabulary by term number."""
+        self._library = library
+        self._words = words
+        self._row = row
+        self._lora = library.loras[row]
+        self._read = read
+        self._best_chunk = int(found.best_chunk[at])
+
+    @property
+    def triggers(self) -> Sequence[str]:
+        """Trigger words that the prompt contains."""
+        return _shared_phrases((word for words in self._lora.trigger_sets for word in words), self._read.terms.keys())
+
+    @property
+    def name(self) -> Sequence[str]:
+        """Words of its title or file name."""
+        own = terms(f"{self._lora.title} {self._lora.stem}", split_case=True)
+        return _telling(term for term in own if term in self._read.terms)
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Its tags that the prompt contains."""
+        return _shared_phrases((*self._lora.user_tags, *self._lora.tags), self._read.terms.keys())
+
+    @property
+    def description(self) -> Sequence[str]:
+        """Words of its description."""
+        return self._shared(self._library.lexical.bm25["content"])
+
+    @property
+    def training(self) -> Sequence[str]:
+        """Words that its training images have more often than those of others."""
+        return self._shared(self._library.lexical.training)
+
+    @property
+    def examples(self) -> Sequence[str]:
+        """Words of its nearest example prompt."""
+        examples = self._library.lexical.examples
+        best: tuple[str, ...] = ()
+        for at in range(int(examples.owners[self._row]), int(examples.owners[self._row + 1])):
+            numbers = examples.terms[examples.starts[at] : examples.starts[at + 1]].tolist()
+            words = {self._words[number] for number in numbers}
+            shared = _telling(term for term in self._read.terms if term in words)
+            best = max(best, shared, key=lambda words: sum(map(importance, words)))
+        return best
+
+    @property
+    def chunk(self) -> str:
+        """The comma chunk nearest to it in meaning."""
+        chunks = self._read.chunks
+        return chunks[self._best_chunk].text if 0 <= self._best_chunk < len(chunks) else ""
+
+    def _shared(self, postings: Postings) -> tuple[str, ...]:
+        """Prompt terms that stand in a field of the LoRA."""
+        vocabulary = self._library.lexical.vocabulary
+        known = ((term, vocabulary.get(term)) for term in self._read.terms)
+        return _telling(term for term, number in known if number is not None and postings.has(number, self._row))
+
+
+class Matcher:
+    """Finds what LoRAs share with prompts; built once for a library."""
+
+    def __init__(self, library: Library) -> None:
+        """Keep the library and its words by term number."""
+        self._library = library
+        self._words = list(library.lexical.vocabulary)
+
+    def matches(self, row: int, read: ReadPrompt, found: Candidates, at: int) -> Matches:
+        """What candidate ``at``, library row ``row``, shares with a prompt."""
+        return Matches(self._library, self._words, row, read, found, at)
+
+    def triggers(self, row: int, read: ReadPrompt) -> tuple[str, ...]:
+        """The trigger words to use with a prompt.
+
+        The set that the prompt matches best, else the first; of a long set only the words that the prompt hints at, and its
+        first word, which by custom is the one that was trained.
+        """
+        sets = self._library.loras[row].trigger_sets
+        if not sets:
+            return ()
+        known = [{word for word in words if (own := set(terms(word))) and own <= read.terms.keys()} for words in sets]
+        best = max(range(len(sets)), key=lambda at: (sum(max(map(importance, terms(w))) for w in known[at]), -at))
+        words = sets[best]
+        if len(words) <= _FEW_TRIGGERS:
+            return words
+        return tuple(word for place, word in enumerate(words) if place == 0 or word in known[best])[:_MANY_TRIGGERS]
+
+
+def _telling(found: Iterable[str]) -> tuple[str, ...]:
+    """Distinct terms that say something, the most telling first."""
+    weights = {term: importance(term) for term in found}
+    return tuple(sorted((t for t, w in weights.items() if w >= _LEAST), key=lambda t: (-weights[t], t)))
+
+
+def _shared_phrases(phrases: Iterable[str], asked: Iterable[str]) -> tuple[str, ...]:
+    """Phrases all of whose words the prompt has and that say something, as written."""
+    known = set(asked)
+    out: dict[str, float] = {}
+    for phrase in phrases:
+        words = terms(phrase)
+        if words and set(words) <= known:
+            weight = max(map(importance, words))
+            if weight >= _LEAST:
+                out.setdefault(phrase, weight)
+    return tuple(sorted(out, key=lambda phrase: -out[phrase]))

@@ -1,0 +1,332 @@
+"""One query against one library: the road from prompt to ranked suggestions, wired from its parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from . import base_models
+from .index.lexical import QueryTerms
+from .index.retrieve import PER_SOURCE, QueryVectors, View, retrieve
+from .index.vectors import index_class
+from .library import Library
+from .matching import Matcher
+from .prompt.read import ReadPrompt
+from .rank import diversify, explain
+from .rank.blend import Blend
+from .rank.signals import SIGNALS, signal_table
+from .rank.strength import Curve, suggest
+from .settings import Settings
+from .types import (
+    Active,
+    BaseModelFit,
+    Candidates,
+    Lora,
+    Query,
+    Reason,
+    Role,
+    Safety,
+    Scorer,
+    SignalTable,
+    Strength,
+    Suggestion,
+    Suggestions,
+)
+
+Floats = NDArray[np.float32]
+
+POPULAR = 32  # most downloaded LoRAs that are always among the candidates
+CERTAIN_MISFIT = 0.05  # a base model that fits less is left out
+DOUBTFUL_FIT = 0.5  # one that fits less is marked
+_NEW_DAYS = 30.0
+_MOST_FITS = 16  # base models whose fit to every LoRA is kept
+_EXPLICIT = frozenset(
+    "nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored ahegao".split()
+)
+
+
+class Ask(Struct, frozen=True):
+    """A query with everything that was read from it."""
+
+    query: Query
+    read: ReadPrompt
+    vectors: QueryVectors | None
+    active: tuple[Active, ...]  # of the query and of tags in the prompt
+    active_rows: NDArray[np.int64]  # their rows in the library
+    seed_row: int = -1  # the LoRA that is asked for similar ones
+    notes: tuple[str, ...] = ()
+
+
+class Pipeline:
+    """Ranks the LoRAs of one library. Immutable after construction but for caches; safe from many threads."""
+
+    def __init__(self, library: Library, settings: Settings, blend: Blend, curve: Curve, scorer: Scorer | None) -> None:
+        """Prepare what does not depend on the prompt."""
+        self.library = library
+        self.settings = settings
+        self._blend = blend
+        self._curve = curve
+        self._scorer = scorer or blend
+        self._matcher = Matcher(library)
+        self._roles = np.asarray([lora.role.value for lora in library.loras], np.str_)
+        self._ids = np.asarray([lora.id for lora in library.loras], np.str_)
+        self._paths = [lora.path.lower() for lora in library.loras]
+        self._rows = {lora.id: row for row, lora in enumerate(library.loras)}
+        self._recency = _recency([lora.modified for lora in library.loras])
+        self._fits: dict[str, Floats] = {}
+        count = len(library.loras)
+        self._search: Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]] | None = None
+        if library.vectors is not None:
+            index = index_class().from_matrix(np.arange(count), library.vectors.semantic)
+            self._search = index.search
+
+    # -- the road ---------------------------------------------------------------------------------------------------
+
+    def table(self, ask: Ask, top: int = 0) -> tuple[Candidates, SignalTable]:
+        """Candidates, enough for ``top`` suggestions, and all their signals."""
+        library = self.library
+        view = View(library.lexical.query(ask.read.terms), ask.vectors)
+        allowed = self._allowed(ask)
+        order = library.facts.downloads_order
+        popular = order[allowed[order]][:POPULAR]
+        found = retrieve(
+            library.lexical, library.vectors, view, popular, self._search, allowed, per_source=max(PER_SOURCE, top)
+        )
+        fit = self._fit(ask.query.base_model)[found.rows]
+        table = signal_table(
+            found,
+            library.facts,
+            prompt_terms=len(ask.read.terms),
+            base_model_fit=fit,
+            recency=self._recency[found.rows],
+        )
+        return found, table
+
+    def suggestions(self, ask: Ask, top: int, started: float, stage: str) -> Suggestions:
+        """Ranked suggestions for a query; ``started`` is `time.perf_counter` at its arrival."""
+        found, table = self.table(ask, top)
+        ids: list[str] = self._ids[found.rows].tolist()
+        logits = self._scorer.score(table, ids)
+        scores = self._adjust(self._blend.probability(logits), table, ask, found)
+        order = np.lexsort((found.rows, -logits, -scores))
+        order, others = self._collapse(order, found, ask)
+        chosen = self._choose(order, scores, found, ask, top)
+        least = self.settings.min_score if ask.query.min_score is None else ask.query.min_score
+        listed = self._describe(chosen, scores, found, table, ask, others)
+        return Suggestions(
+            suggestions=tuple(listed),
+            abstained=not any(suggestion.score >= least for suggestion in listed) or (least > 0 and not ask.read.terms),
+            took_ms=round((time.perf_counter() - started) * 1000, 2),
+            stage=stage,
+            notes=ask.notes,
+        )
+
+    def strength(self, row: int, active: Sequence[Active]) -> Strength:
+        """The suggested strength of one LoRA beside active ones."""
+        return suggest(self.library.loras[row], self.library.shown[row], active, self._curve)
+
+    # -- steps ------------------------------------------------------------------------------------------------------
+
+    def _allowed(self, ask: Ask) -> NDArray[np.bool_]:
+        """Which LoRAs may be suggested at all, shape (n,)."""
+        library, query = self.library, ask.query
+        mask = ~library.hidden
+        if query.roles:
+            mask = mask & np.isin(self._roles, [role.value for role in query.roles])
+        elif not _asks_for_speed(ask.read) and not self._is_accelerator(ask.seed_row):
+            mask = mask & (self._roles != Role.ACCELERATOR.value)
+        if query.exclude_roles:
+            mask = mask & ~np.isin(self._roles, [role.value for role in query.exclude_roles])
+        if heads := _heads(query.folders):
+            mask = mask & self._below(heads)
+        if heads := _heads(query.exclude_folders):
+            mask = mask & ~self._below(heads)
+        mask = mask & (library.safety <= self._safety(ask))
+        mask = mask & ~(self._fit(query.base_model) <= CERTAIN_MISFIT)
+        taken = [*ask.active_rows.tolist(), *([ask.seed_row] if ask.seed_row >= 0 else [])]
+        # Halves of a pair are one suggestion: where one is in use, so is the other.
+        taken += [self._rows[half] for row in taken if (half := library.loras[row].partner) in self._rows]
+        if taken:
+            mask[taken] = False
+            if self._collapses(query):
+                mask = mask & ~np.isin(library.groups, library.groups[taken])
+        return mask
+
+    def _below(self, heads: tuple[str, ...]) -> NDArray[np.bool_]:
+        """LoRAs whose path starts with any of these, shape (n,)."""
+        return np.asarray([path.startswith(heads) for path in self._paths], np.bool_)
+
+    def _is_accelerator(self, row: int) -> bool:
+        return row >= 0 and self.library.loras[row].role is Role.ACCELERATOR
+
+    def _safety(self, ask: Ask) -> int:
+        """The most explicit level to suggest."""
+        if ask.query.safety is not None:
+            return ask.query.safety
+        if self.settings.safety != "auto":
+            return Safety[self.settings.safety.upper()]
+        return Safety.EXPLICIT if _EXPLICIT & ask.read.terms.keys() else Safety.SUGGESTIVE
+
+    def _fit(self, wanted: str | None) -> Floats:
+        """Probability that each LoRA works with the wanted base model, shape (n,), NaN = unknown."""
+        key = (base_models.canonical(wanted) or wanted) if wanted and base_known(wanted) else ""
+        known = self._fits.get(key)
+        if known is None:
+            values = [base_models.fit(lora.base_models, key) if key else None for lora in self.library.loras]
+            known = np.asarray([np.nan if value is None else value for value in values], np.float32)
+            if len(self._fits) >= _MOST_FITS:
+                self._fits.clear()
+            self._fits[key] = known
+        return known
+
+    def _adjust(self, scores: Floats, table: SignalTable, ask: Ask, found: Candidates) -> Floats:
+        """What stands outside the learned blend: doubtful base models and what the negative prompt names sink."""
+        fit = table.column("base_model_fit")
+        scores = scores * np.where(np.isfinite(fit), np.sqrt(np.clip(fit, 0, 1)), 1).astype(np.float32)
+        if ask.read.unwanted:
+            lexical = self.library.lexical
+            terms: QueryTerms = lexical.query(ask.read.unwanted)
+            cover = np.zeros(len(found.rows), np.float32)
+            for group in ("names", "triggers", "tags"):
+                index = lexical.phrases[group]
+                share = index.best(index.matched(terms) / index.totals, empty=0.0)[found.rows]
+                cover = np.maximum(cover, np.where(share > 0.6, share, 0))
+            scores = scores * (1 - 0.6 * cover)
+        return scores
+
+    def _collapses(self, query: Query) -> bool:
+        return self.settings.collapse if query.collapse is None else query.collapse
+
+    def _collapse(
+        self, order: NDArray[np.int64], found: Candidates, ask: Ask
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Keep the best of each version group; returns the order without the others, and the others."""
+        if not self._collapses(ask.query):
+            return order, order[:0]
+        _, first = np.unique(self.library.groups[found.rows[order]], return_index=True)
+        keep = np.zeros(len(order), np.bool_)
+        keep[first] = True
+        return order[keep], order[~keep]
+
+    def _versions(self, row: int, others: NDArray[np.int64], found: Candidates) -> tuple[str, ...]:
+        """Paths of the candidates that were collapsed into a LoRA, best first."""
+        rows = found.rows[others]
+        same = rows[self.library.groups[rows] == self.library.groups[row]]
+        return tuple(self.library.loras[other].path for other in same)
+
+    def _choose(self, order: NDArray[np.int64], scores: Floats, found: Candidates, ask: Ask, top: int) -> list[int]:
+        """Diversity and exploration: positions among the candidates, in the order shown."""
+        query, settings, vectors = ask.query, self.settings, self.library.vectors
+        diversity = settings.diversity if query.diversity is None else query.diversity
+        share = settings.explore if query.explore is None else query.explore
+        pool = order[: max(diversify.POOL, top)]
+        similar = None if vectors is None else vectors.semantic[found.rows[pool]]
+        chosen = [int(order[at]) for at in diversify.mmr(scores[order], similar, top, diversity)]
+        if share > 0:
+            new = self._recency
+            shown = set(chosen)
+            worth = [int(at) for at in order if at not in shown and scores[at] >= settings.min_score / 2]
+            worth.sort(key=lambda at: (-float(new[found.rows[at]]), -float(scores[at])))
+            chosen = diversify.explore(chosen, worth[: 4 * top], share, query.seed)
+        return chosen
+
+    def _describe(
+        self,
+        chosen: list[int],
+        scores: Floats,
+        found: Candidates,
+        table: SignalTable,
+        ask: Ask,
+        others: NDArray[np.int64],
+    ) -> list[Suggestion]:
+        """Suggestions with strength, trigger words and reasons."""
+        if not chosen:
+            return []
+        inputs = self._blend.inputs(table)
+        usual = np.median(inputs, axis=0) if len(inputs) > 8 else np.zeros(inputs.shape[1], np.float32)
+        moved = explain.contributions(self._blend, inputs[chosen], usual)
+        out = []
+        for place, at in enumerate(chosen):
+            row = int(found.rows[at])
+            lora = self.library.loras[row]
+            matches = self._matcher.matches(row, ask.read, found, at)
+            amounts = {family: float(values[place]) for family, values in moved.items()}
+            fit = float(table.column("base_model_fit")[at])
+            partner = self._rows.get(lora.partner)
+            out.append(
+                Suggestion(
+                    lora=lora.path,
+                    name=lora.name,
+                    score=round(float(scores[at]), 4),
+                    strength=self.strength(row, ask.active),
+                    trigger_words=self._matcher.triggers(row, ask.read),
+                    base_model=_base(lora),
+                    reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora)),
+                    signals={
+                        name: None if not np.isfinite(value) else round(float(value), 4)
+                        for name, value in zip(SIGNALS, table.values[at], strict=True)
+                    },
+                    id=lora.id,
+                    fingerprint=lora.fingerprint,
+                    role=lora.role.value,
+                    versions=self._versions(row, others, found),
+                    partner="" if partner is None else self.library.loras[partner].path,
+                    base_model_doubt=_doubt(fit, lora, ask.query.base_model),
+                    preview=lora.preview,
+                )
+            )
+        return out
+
+
+def _heads(folders: Sequence[str]) -> tuple[str, ...]:
+    """How the paths below root-relative folders start, lower case; the root itself is no restriction."""
+    plain = (folder.replace("\\", "/").strip("/").lower() for folder in folders)
+    return tuple(f"{folder}/" for folder in plain if folder not in {"", "."})
+
+
+def base_known(wanted: str) -> bool:
+    """Whether a base model or checkpoint name tells which base model is meant."""
+    return base_models.canonical(wanted) is not None or base_models.guess_checkpoint(wanted) is not None
+
+
+def _recency(modified: Sequence[float]) -> Floats:
+    """1 for the newest file of a library, falling to 0 with age; shape (n,).
+
+    Not the age on the clock: the same prompt and the same index must give the same answer tomorrow.
+    """
+    if not modified:
+        return np.zeros(0, np.float32)
+    age = (max(modified) - np.asarray(modified)) / 86400
+    return np.exp(-age / _NEW_DAYS).astype(np.float32)
+
+
+def _asks_for_speed(read: ReadPrompt) -> bool:
+    """Whether a prompt asks for an accelerator by name."""
+    return bool({"lcm", "lightning", "turbo", "dmd2", "hyper", "tcd", "pcm"} & read.terms.keys()) and bool(
+        {"lora", "step", "accelerator", "fast", "lcm", "dmd2", "tcd", "pcm"} & read.terms.keys()
+    )
+
+
+def _base(lora: Lora) -> BaseModelFit | None:
+    """The base model to show."""
+    guess = lora.base_model
+    return BaseModelFit(guess.name, round(guess.probability, 3)) if guess else None
+
+
+def _host_reasons(fit: float, lora: Lora) -> tuple[Reason, ...]:
+    """Reasons that stand outside the blend."""
+    if np.isfinite(fit) and fit >= 0.9 and lora.base_model:
+        return (Reason("base_model", f"made for {lora.base_model.name}, as your checkpoint", 0.0),)
+    return ()
+
+
+def _doubt(fit: float, lora: Lora, wanted: str | None) -> str:
+    """A sentence when the base model probably does not match, else ""."""
+    if not np.isfinite(fit) or fit >= DOUBTFUL_FIT:
+        return ""
+    made_for = lora.base_model.name if lora.base_model else "another base model"
+    return f"made for {made_for}; may not work with {wanted}"

@@ -1,0 +1,1 @@
+"""Prompt text -> clean text, comma chunks and terms."""

@@ -1,0 +1,1 @@
+"""Candidates -> suggestions: signals, learned blend, versions, diversity, strength, reasons."""

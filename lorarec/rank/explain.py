@@ -1,0 +1,152 @@
+"""Reasons: sentences written from the signals that moved a score, so that they cannot say anything else.
+
+The contribution of a family of signals is what the logit loses when they are set to what is usual for a LoRA that has nothing to
+do with the prompt (occlusion, Zeiler and Fergus 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Lora, Reason, SignalTable
+from .blend import Blend
+from .signals import FAMILIES, FAMILY_OF
+
+Floats = NDArray[np.float32]
+MOST = 3
+_LEAST = 0.08  # of a logit; less did not move anything
+_SHOWN = 6  # matching words named in one reason
+
+
+class Matches(Protocol):
+    """What of a prompt was found in one LoRA, by field; words as the user wrote them. Looked up only when a reason needs it."""
+
+    @property
+    def triggers(self) -> Sequence[str]:
+        """Trigger words that the prompt contains."""
+        ...
+
+    @property
+    def name(self) -> Sequence[str]:
+        """Words of its name."""
+        ...
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Its tags that the prompt contains."""
+        ...
+
+    @property
+    def description(self) -> Sequence[str]:
+        """Words of its description."""
+        ...
+
+    @property
+    def training(self) -> Sequence[str]:
+        """Words that its training images have more often than those of others."""
+        ...
+
+    @property
+    def examples(self) -> Sequence[str]:
+        """Words of its nearest example prompt."""
+        ...
+
+    @property
+    def chunk(self) -> str:
+        """The comma chunk of the prompt nearest to it in meaning, "" if unknown."""
+        ...
+
+
+def contributions(blend: Blend, inputs: Floats, usual: Floats) -> dict[str, Floats]:
+    """Logit that each family adds, shape (c,) per family.
+
+    Args:
+        inputs: standardised features of the LoRAs to explain, shape (c, f).
+        usual: standardised features of an unrelated LoRA, shape (f,).
+    """
+    families = [FAMILY_OF[feature.signal] for feature in blend.features]
+    present = [family for family in FAMILIES if family in families]
+    stacked = np.repeat(inputs[None, :, :], len(present) + 1, axis=0)
+    for at, family in enumerate(present):
+        mine = [column for column, name in enumerate(families) if name == family]
+        stacked[at + 1, :, mine] = usual[mine][:, None]
+    logits = blend.logits(stacked.reshape(-1, inputs.shape[1])).reshape(len(present) + 1, len(inputs))
+    return {family: logits[0] - logits[at + 1] for at, family in enumerate(present)}
+
+
+def reasons(
+    table: SignalTable, row: int, lora: Lora, matches: Matches, moved: Mapping[str, float], host: Sequence[Reason] = ()
+) -> tuple[Reason, ...]:
+    """At most three reasons, the strongest first.
+
+    Args:
+        table: the signal table.
+        row: position of the LoRA in it.
+        lora: the LoRA.
+        matches: what of the prompt it contains.
+        moved: contribution of each family to its logit.
+        host: reasons that stand outside the blend, such as the base model; they come last.
+    """
+    found: list[Reason] = []
+    for family, amount in sorted(moved.items(), key=lambda item: (-item[1], item[0])):
+        if amount < _LEAST:
+            break
+        text = _text(family, table, row, lora, matches)
+        if text:
+            found.append(Reason(family, text, round(float(amount), 3)))
+    room = MOST - min(len(host), 1)
+    return (*found[:room], *host)[:MOST]
+
+
+def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matches) -> str:
+    """One sentence for one family, "" if it has nothing to show for itself."""
+    if family == "triggers" and matches.triggers:
+        return f"your prompt has its trigger words: {_words(matches.triggers)}"
+    if family == "name" and matches.name:
+        return f"its name says {_words(matches.name)}"
+    if family == "tags" and matches.tags:
+        return f"tagged {_words(matches.tags)}"
+    if family == "description" and matches.description:
+        return f"its description mentions {_words(matches.description)}"
+    if family == "training" and matches.training:
+        return f"trained on images of {_words(matches.training)}"
+    if family == "examples":
+        return _example_text(table, row, matches)
+    if family == "meaning" and np.isfinite(table.column("semantic")[row]):
+        return (
+            f'means much the same as "{_short(matches.chunk)}"' if matches.chunk else "close in meaning to your prompt"
+        )
+    if family == "style" and np.isfinite(table.column("artistic")[row]):
+        return "its style fits the look you describe"
+    if family == "popularity" and np.isfinite(table.column("popularity")[row]):
+        share = 1 - float(table.column("popularity")[row])
+        return f"among the {max(5, round(share * 100 / 5) * 5)}% most downloaded of your LoRAs" if share < 0.5 else ""
+    if family == "role" and lora.roles:
+        return f"a {lora.role.value} LoRA, which suits prompts like this"
+    return ""
+
+
+def _example_text(table: SignalTable, row: int, matches: Matches) -> str:
+    """A sentence on the nearest showcase prompt."""
+    if not np.isfinite(table.column("example_words")[row]):
+        return ""
+    if matches.examples:
+        return f"one of its example prompts shares {_words(matches.examples)}"
+    if np.isfinite(table.column("example_meaning")[row]):
+        return "its example images show something similar"
+    return ""
+
+
+def _words(words: Sequence[str]) -> str:
+    """A short list for a sentence."""
+    shown = ", ".join(f'"{_short(word)}"' for word in words[:_SHOWN])
+    return f"{shown} …" if len(words) > _SHOWN else shown
+
+
+def _short(text: str, most: int = 60) -> str:
+    """A text cut at a word to fit on a line."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"

@@ -1,0 +1,526 @@
+"""The one place that wires the parts: scan, index, recommend, look up.
+
+Reads work on an immutable `Ready`; a refresh builds the next one in whatever thread calls it and swaps it in, so
+suggestions go on from the old one meanwhile. A ready index of an earlier process is used at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from . import library as library_module
+from . import settings as settings_module
+from .catalog.scan import scan
+from .catalog.store import Catalog
+from .database import open_database
+from .encode.lens_encoders import LensEncoders
+from .encode.profiles import LENSES
+from .errors import BadFile, LorarecError, MissingPart, NotIndexed, UnknownLora, UsageError
+from .host import Host, PlainHost
+from .index.retrieve import QueryVectors
+from .index.vector_store import VectorStore, text_hash
+from .library import Library, Texts
+from .lookup import Lookup
+from .pipeline import Ask, Pipeline, base_known
+from .prompt.read import ReadPrompt, read
+from .rank import blend as blend_module
+from .rank import strength as strength_module
+from .settings import Settings
+from .types import (
+    Active,
+    Cancelled,
+    Encoder,
+    Lora,
+    LoraDetails,
+    Progress,
+    ProgressSink,
+    Query,
+    ScanReport,
+    Scorer,
+    SignalTable,
+    Strength,
+    Suggestions,
+)
+
+_log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+MOST = 1000  # suggestions of one answer
+_STAGES = ("empty", "lexical", "full")
+
+
+class Ready(Struct, frozen=True):
+    """One library with all that reads need of it; swapped as a whole, so that rows and names always agree."""
+
+    pipeline: Pipeline
+    lookup: Lookup
+    stage: str  # "lexical" | "full"
+
+
+class Recommender:
+    """Recommends the LoRAs below some roots. All methods may be called from any thread."""
+
+    def __init__(
+        self, roots: Sequence[Path], data_dir: Path, host: Host, settings: Settings, scorer: Scorer | None
+    ) -> None:
+        """Open the data folder; use `open` instead."""
+        self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
+        self.data_dir = data_dir
+        self.settings = settings
+        self._host = host
+        self._scorer = scorer
+        self._database = open_database(data_dir)
+        self._catalog = Catalog(self._database)
+        self._store = VectorStore(self._database)
+        self._encoders = LensEncoders(settings, data_dir)
+        model = blend_module.shipped()
+        self._blend = blend_module.Blend.of(model)
+        self._curve = strength_module.shipped()
+        self._now: Ready | None = None
+        self._changed = threading.Condition()
+        self._refreshing = threading.Lock()
+        self._worker: threading.Thread | None = None
+        self._working = False  # whether a background refresh runs; unlike Thread.is_alive, changed under the lock
+        self._again = False
+        self._closed = threading.Event()
+        self.failure = ""  # why the last background refresh failed, "" if it did not
+        self._restore()
+
+    @classmethod
+    def open(
+        cls,
+        roots: Sequence[Path | str] = (),
+        data_dir: Path | str | None = None,
+        *,
+        host: Host | None = None,
+        settings: Settings | None = None,
+        scorer: Scorer | None = None,
+    ) -> Recommender:
+        """Open a recommender.
+
+        Args:
+            roots: LoRA folders in order of precedence; none: the settings', else the host's.
+            data_dir: where lorarec keeps its index; None: the host's.
+            host: the program it lives in; None: a plain process.
+            settings: None: those stored in the data folder.
+            scorer: ranks instead of the shipped blend, for evaluation.
+
+        Raises:
+            StorageError: the data folder cannot be used.
+        """
+        host = host or PlainHost(roots, data_dir)
+        folder = Path(data_dir) if data_dir else host.data_dir()
+        notice = ""
+        if settings is None:
+            try:
+                settings = settings_module.load(folder)
+            except BadFile as error:
+                settings, notice = Settings(), f"{error}; defaults are used meanwhile"
+        chosen = [Path(root) for root in roots] or list(host.lora_roots()) or [Path(root) for root in settings.loras]
+        recommender = cls(chosen, folder, host, settings, scorer)
+        recommender._notice = notice
+        return recommender
+
+    _notice = ""
+
+    def close(self) -> None:
+        """Stop background work and release files and encoders."""
+        self._closed.set()
+        worker = self._worker
+        if worker is not None and worker is not threading.current_thread():
+            worker.join(timeout=30)
+        self._encoders.close()
+        self._database.close()
+
+    def __enter__(self) -> Recommender:
+        """Use it in a ``with`` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def stage(self) -> str:
+        """Whether suggestions can be made: "empty" (no), "lexical" (by words), "full" (by words and meaning)."""
+        now = self._now
+        return now.stage if now else "empty"
+
+    @property
+    def version(self) -> str:
+        """Identifies the index content; "" when empty. Same files, settings and encoders give the same version."""
+        now = self._now
+        return f"{now.pipeline.library.key}-{now.stage}" if now else ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences for the user: what is missing or was set aside, with the remedy."""
+        found = [self._notice, self._database.warning, *self._encoders.problems, self.failure]
+        return tuple(dict.fromkeys(text for text in found if text))
+
+    @property
+    def encoder_ids(self) -> dict[str, str]:
+        """Lens -> identity of its encoder; empty when recommending by words alone."""
+        return self._encoders.model_ids()
+
+    def loras(self) -> list[Lora]:
+        """All LoRAs that can be suggested, without their long texts (see `details`)."""
+        now = self._now
+        return list(now.pipeline.library.loras) if now else []
+
+    def find(self, name: str, fingerprint: str = "") -> Lora:
+        """A LoRA by id, root-relative path (either separator, extension optional), fingerprint, unique file name or title.
+
+        Raises:
+            UnknownLora: nothing, or more than one LoRA, goes by that name; the text says which.
+            NotIndexed: there is no index yet.
+        """
+        return self._ready().lookup.find(name, fingerprint)
+
+    def details(self, name: str) -> LoraDetails:
+        """A LoRA with every field and what each source says about it. Raises `UnknownLora`."""
+        return self._catalog.details(self.find(name).id)
+
+    # -- indexing ---------------------------------------------------------------------------------------------------
+
+    def refresh(self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> ScanReport:
+        """Scan the roots, index by words, then by meaning. Blocks; suggestions stay available meanwhile.
+
+        Args:
+            progress: told of stages "scan", "lexical" and "encode".
+            cancelled: asked often; what was done before it said True stays.
+
+        Raises:
+            UsageError: no LoRA folder is known.
+            StorageError: the data folder fails.
+        """
+        if not self.roots:
+            raise UsageError(
+                "no LoRA folder is known; name one with --loras DIR or the environment variable LORAREC_LORAS"
+            )
+
+        def stop() -> bool:
+            return self._closed.is_set() or bool(cancelled and cancelled())
+
+        with self._refreshing:
+            report = scan(
+                self._catalog,
+                self.roots,
+                include=self.settings.include,
+                exclude=self.settings.exclude,
+                progress=progress,
+                cancelled=stop,
+                paused=self._host.busy,
+            )
+            if not report.cancelled:
+                self._index(progress, stop)
+            return report
+
+    def start_refresh(self) -> None:
+        """Refresh in the background; while one runs, at most one more is queued."""
+        with self._changed:
+            if self._closed.is_set():
+                return
+            if self._working:
+                self._again = True
+                return
+            self._working = True
+            self._worker = threading.Thread(target=self._refresh_quietly, name="lorarec-refresh", daemon=True)
+            self._worker.start()
+
+    def wait(self, stage: str = "lexical", timeout: float = 10.0) -> bool:
+        """Wait until suggestions of a stage can be made, at most ``timeout`` seconds; False if that did not come.
+
+        Returns early when a background refresh has ended without reaching the stage.
+        """
+        wanted = _STAGES.index(stage)
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while _STAGES.index(self.stage) < wanted:
+                left = deadline - time.monotonic()
+                if left <= 0 or not (self._working or self._refreshing.locked()):
+                    break
+                self._changed.wait(min(left, 0.2))
+            return _STAGES.index(self.stage) >= wanted
+
+    def _refresh_quietly(self) -> None:
+        """Body of the background thread: a failure becomes a notice, never a traceback in the host."""
+        while True:
+            with self._changed:
+                self._again = False
+            try:
+                self.refresh()
+                self.failure = ""
+            except LorarecError as error:
+                self.failure = str(error)
+            except Exception as error:  # a thread boundary: anything else would die unseen
+                _log.exception("background refresh failed")
+                self.failure = f"indexing failed ({type(error).__name__}: {error}); run `lorarec index` to see why"
+            with self._changed:
+                self._changed.notify_all()
+                if not self._again or self._closed.is_set():
+                    self._working = False
+                    return
+
+    def _index(self, progress: ProgressSink | None, stop: Callable[[], bool]) -> None:
+        """Bring the in-memory library up to date with the catalogue."""
+        place = {str(root): number for number, root in enumerate(self.roots)}
+        loras = self._catalog.loras(roots=list(place))
+        loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
+        models = self._encoders.model_ids()
+        key = library_module.key_of(loras, models)
+        now = self._now
+        if now is not None and now.pipeline.library.key == key and (now.stage == "full" or not models):
+            return
+        tick = self._tick(progress, len(loras))
+        texts = [library_module.texts_of(lora) for lora in loras] if models else []
+        if models and self._all_stored(texts):
+            self._use(library_module.build(loras, key, models, self.fetch, tick), "full")
+            return
+        if now is not None and now.stage == "full" and now.pipeline.library.models == models:
+            # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, since a
+            # later process would take it for complete.
+            library = library_module.build(loras, f"{key}-partial", models, self.fetch, tick)
+            self._show(library, "full")
+        elif now is None or now.pipeline.library.key != key:
+            library = library_module.build(loras, key, models, None, tick)
+            self._use(library, "lexical")
+        else:
+            library = now.pipeline.library
+        if not models or stop():
+            return
+        try:
+            for lens, wanted in self._texts_by_lens(texts):
+                encoder = self._encoders.get(lens)
+                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=self._host.busy)
+        except (MissingPart, BadFile) as error:
+            self._encoders.give_up(str(error))
+            self._use(replace(library, key=key, vectors=None), "lexical")
+            return
+        if not stop():
+            vectors = library_module.gather_vectors(texts, self.fetch)
+            self._use(replace(library, key=key, vectors=vectors), "full")
+
+    @staticmethod
+    def _tick(progress: ProgressSink | None, total: int) -> Callable[[int], None]:
+        """A counter for `library.build`."""
+        begun = time.monotonic()
+
+        def tick(done: int) -> None:
+            if progress:
+                seconds = max(time.monotonic() - begun, 1e-6)
+                rate = done / seconds
+                progress(Progress("lexical", done, total, rate, (total - done) / rate if rate else None))
+
+        return tick
+
+    def _texts_by_lens(self, texts: Sequence[Texts]) -> Iterable[tuple[str, list[str]]]:
+        """The texts each lens encodes; what makes the most difference first."""
+        yield "semantic", [value for text in texts for value in (text.semantic, text.name) if value]
+        yield "artistic", [text.artistic for text in texts if text.artistic]
+        yield "technical", [text.technical for text in texts if text.technical]
+        yield "semantic", [example for text in texts for example in text.examples if example]
+
+    def _all_stored(self, texts: Sequence[Texts]) -> bool:
+        """Whether every text has its vector already."""
+        models = self._encoders.model_ids()
+        return not any(
+            self._store.missing({text_hash(text) for text in wanted}, models[lens])
+            for lens, wanted in self._texts_by_lens(texts)
+        )
+
+    def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Vectors of texts by the encoder of a lens; zeros for empty texts."""
+        matrix, found = self._store.fetch([text_hash(text) for text in texts], self._encoders.model_ids()[lens])
+        empty = np.asarray([not text for text in texts], np.bool_)
+        if empty.any():
+            matrix[empty] = 0
+            found = found & ~empty
+        return matrix, found
+
+    # -- saved index ------------------------------------------------------------------------------------------------
+
+    def _folder(self) -> Path:
+        """Where the library of these roots is saved; hosts that share a data folder have one each."""
+        name = blake2b("\0".join(map(str, self.roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        return self.data_dir / "index" / name
+
+    def _use(self, library: Library, stage: str) -> None:
+        """Save a library, map it back, so that its pages can be dropped, and swap it in."""
+        folder = self._folder()
+        try:
+            library_module.save(library, folder)
+        except OSError as error:  # a full or read-only disk: go on in memory
+            _log.warning("the index could not be saved in %s: %s", folder, error)
+        else:
+            mapped = library_module.load(folder)
+            # Another process may have saved its own meanwhile.
+            if mapped and mapped.key == library.key and (mapped.vectors is None) == (library.vectors is None):
+                library = mapped
+        self._show(library, stage)
+
+    def _show(self, library: Library, stage: str) -> None:
+        now = Ready(self.pipeline_of(library), Lookup(library.loras), stage)
+        with self._changed:
+            self._now = now
+            self._changed.notify_all()
+
+    def _restore(self) -> None:
+        """Use the index that an earlier process saved; its words only, if it was made with other encoders."""
+        library = library_module.load(self._folder()) if self.roots else None
+        if library is None:
+            return
+        if library.vectors is not None and library.models == self._encoders.model_ids():
+            self._show(library, "full")
+        else:
+            self._show(replace(library, vectors=None), "lexical")
+
+    def forget_index(self) -> None:
+        """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
+        shutil.rmtree(self._folder(), ignore_errors=True)
+
+    # -- recommending -----------------------------------------------------------------------------------------------
+
+    def recommend(self, query: Query, top: int | None = None) -> Suggestions:
+        """Suggest LoRAs for a prompt.
+
+        Args:
+            query: the prompt and everything else known; an empty prompt yields an abstaining answer by popularity.
+            top: how many, 1 to 1000; None: the setting.
+
+        Raises:
+            NotIndexed: there is no index yet.
+            UsageError: ``top`` or a dial of the query is out of bounds.
+        """
+        started = time.perf_counter()
+        return self._answer(self._ready(), query, top, started)
+
+    def similar(self, name: str, top: int | None = None) -> Suggestions:
+        """Suggest LoRAs like one of the user's own. Raises `UnknownLora`, `NotIndexed`, `UsageError`."""
+        started = time.perf_counter()
+        now = self._ready()
+        lora = now.lookup.find(name)
+        full = self._catalog.details(lora.id).lora
+        text = ", ".join(part for part in library_module.similar_text(full) if part)
+        query = Query(prompt=text, safety=full.safety, min_score=0.0)
+        return self._answer(now, query, top, started, now.lookup.row(lora.id))
+
+    def table(self, query: Query) -> SignalTable:
+        """All candidates for a query with every signal, for evaluation and training; rows are places in `loras`."""
+        now = self._ready()
+        return now.pipeline.table(self._ask(now, query))[1]
+
+    def strength(self, name: str, query: Query) -> Strength:
+        """The suggested strength of one LoRA beside the query's active ones. Raises `UnknownLora`, `NotIndexed`."""
+        now = self._ready()
+        return now.pipeline.strength(now.lookup.row(now.lookup.find(name).id), query.active)
+
+    def pipeline_of(self, library: Library) -> Pipeline:
+        """The road from prompt to suggestions over any library, with this recommender's settings and models."""
+        return Pipeline(library, self.settings, self._blend, self._curve, self._scorer)
+
+    def _ready(self) -> Ready:
+        now = self._now
+        if now is None:
+            raise NotIndexed(self._not_indexed())
+        return now
+
+    def _answer(self, now: Ready, query: Query, top: int | None, started: float, seed_row: int = -1) -> Suggestions:
+        for name in ("min_score", "diversity", "explore"):
+            value = getattr(query, name)
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
+        count = self._count(top)
+        ask = self._ask(now, query, seed_row)
+        worded = ask.vectors is None and bool(ask.read.text)
+        return now.pipeline.suggestions(ask, count, started, "lexical" if worded else now.stage)
+
+    def _not_indexed(self) -> str:
+        if self.failure:
+            return f"there is no index: {self.failure}"
+        return "your LoRAs are not indexed yet; run `lorarec index --loras DIR` or wait for the index to be ready"
+
+    def _count(self, top: int | None) -> int:
+        count = self.settings.top if top is None else top
+        if not 1 <= count <= MOST:
+            raise UsageError(f"top is {count}; it must lie between 1 and {MOST}")
+        return count
+
+    def _ask(self, now: Ready, query: Query, seed_row: int = -1) -> Ask:
+        """Read and encode a query."""
+        prompt = read(query)
+        notes: list[str] = []
+        active: dict[
+            int | str, Active
+        ] = {}  # by row, or by name where unknown: a tag and a stack may name the same one
+        for lora in (*query.active, *prompt.active):
+            try:
+                active.setdefault(now.lookup.row(now.lookup.find(lora.name).id), lora)
+            except UnknownLora as error:
+                if active.setdefault(lora.name.lower(), lora) is lora:
+                    known = str(error).startswith("several")
+                    why = f"is not clear: {error}" if known else "is not in the index"
+                    notes.append(f'active LoRA "{lora.name}" {why}')
+        if query.base_model and not base_known(query.base_model):
+            notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
+        vectors = None
+        if now.pipeline.library.vectors is not None and prompt.text and self._encoders.available:
+            try:
+                vectors = self.encode(prompt)
+            except (MissingPart, BadFile) as error:
+                self._encoders.give_up(str(error))
+        if not self._encoders.available:
+            notes.append("matched by words only: " + (" ".join(self._encoders.problems) or "no encoder is installed"))
+        rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
+        return Ask(query, prompt, vectors, tuple(active.values()), rows, seed_row, tuple(notes))
+
+    def encode(self, prompt: ReadPrompt) -> QueryVectors:
+        """Encode a prompt for every lens: one pass per distinct model.
+
+        Raises:
+            MissingPart: no encoder can be run.
+            BadFile: a model is damaged.
+        """
+        spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
+        models = self._encoders.model_ids()
+        if not models:
+            raise MissingPart(" ".join(self._encoders.problems) or "no encoder is installed")
+        done: dict[str, tuple[Floats, Floats]] = {}
+        for lens in LENSES:
+            if models[lens] not in done:
+                encoder: Encoder = self._encoders.get(lens)
+                done[models[lens]] = encoder.encode_spans(prompt.text, spans)
+        whole, chunks = done[models["semantic"]]
+        return QueryVectors(
+            semantic=whole,
+            artistic=_style(prompt, *done[models["artistic"]]),
+            technical=done[models["technical"]][0],
+            chunks=chunks,
+            chunk_weights=np.asarray(prompt.chunk_weights, np.float32),
+        )
+
+
+def _style(prompt: ReadPrompt, whole: Floats, chunks: Floats) -> Floats:
+    """The vector of the chunks that speak of style, else of the whole prompt."""
+    from .catalog.lenses import STYLE_WORDS
+
+    about = [at for at, chunk in enumerate(prompt.chunks) if STYLE_WORDS & set(chunk.text.lower().split())]
+    if not about or len(chunks) == 0:
+        return whole
+    mean: Floats = chunks[about].mean(0)
+    length = float(np.linalg.norm(mean))
+    return mean / length if length > 1e-6 else whole
