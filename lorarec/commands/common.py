@@ -1,0 +1,141 @@
+"""What several verbs share: opening the recommender, bringing its index up to date, reading numbers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import NotIndexed, UsageError
+from ..present import remarks
+from ..progress import progress
+from ..settings import OPTIONS
+
+if TYPE_CHECKING:
+    from ..recommender import Recommender
+    from ..types import ScanReport
+
+
+def add_json(parser: argparse.ArgumentParser, help: str = "print JSON instead of a table") -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help=help)
+
+
+def add_top(parser: argparse.ArgumentParser) -> None:
+    """Add --top."""
+    parser.add_argument(
+        "--top", type=count("top"), metavar="N", help="how many to show, 1 to 1000 (default: the setting `top`)"
+    )
+
+
+def add_refresh(parser: argparse.ArgumentParser) -> None:
+    """Add --no-refresh."""
+    parser.add_argument(
+        "--no-refresh", action="store_true", help="answer from the index as it is, without looking for changed files"
+    )
+
+
+def count(setting: str) -> Callable[[str], int]:
+    """An argparse type: a whole number within the bounds of a setting."""
+    convert = share(setting)
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        convert(text)
+        return value
+
+    return read
+
+
+def share(setting: str) -> Callable[[str], float]:
+    """An argparse type: a number within the bounds of a setting."""
+    option = OPTIONS[setting]
+    low, high = option.low or 0.0, option.high if option.high is not None else float("inf")
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} must lie between {low:g} and {high:g}")
+        return value
+
+    return read
+
+
+def own_command() -> str:
+    """How the user called lorarec, for commands that we tell them to type."""
+    script = Path(sys.argv[0])
+    if script.suffix == ".py" and script.name != "__main__.py":
+        return f"{quoted(sys.executable)} {quoted(sys.argv[0])}"
+    return "lorarec" if script.stem in ("lorarec", "pytest") else f"{quoted(sys.executable)} -m lorarec"
+
+
+def quoted(text: str) -> str:
+    """A path as one word of a shell command."""
+    return f'"{text}"' if " " in text else text
+
+
+def check_folders(args: argparse.Namespace) -> None:
+    """Refuse LoRA folders on the command line that are not there.
+
+    Raises:
+        UsageError: a folder does not exist, or is a file.
+    """
+    for name in args.loras:
+        if not Path(name).is_dir():
+            raise UsageError(f"--loras {name} is no folder; check its spelling, or that its drive is connected")
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[Recommender]:
+    """The recommender of the folders on the command line, closed at the end.
+
+    Raises:
+        UsageError: a folder on the command line does not exist.
+        LorarecError: settings or data folder cannot be used.
+    """
+    from ..recommender import Recommender
+
+    check_folders(args)
+    recommender = Recommender.open(args.loras, args.data)
+    try:
+        yield recommender
+    finally:
+        recommender.close()
+
+
+def bring_up_to_date(recommender: Recommender, refresh: bool = True) -> ScanReport | None:
+    """Index what is new or changed, with progress on stderr; None without ``refresh``.
+
+    Raises:
+        NotIndexed: there is nothing to recommend from, with the reason.
+    """
+    report = None
+    if refresh:
+        with progress() as meter:
+            report = recommender.refresh(meter)
+    remarks(recommender.notices)
+    if recommender.stage == "empty":
+        if report is None:
+            raise NotIndexed(f"there is no index yet; run `{own_command()} index --loras DIR` first")
+        raise NotIndexed(nothing_found(recommender))
+    return report
+
+
+def unsaid(notes: Iterable[str], recommender: Recommender) -> list[str]:
+    """The notes of an answer that do not repeat what was said when the recommender was opened."""
+    return [note for note in notes if not any(notice in note for notice in recommender.notices)]
+
+
+def nothing_found(recommender: Recommender) -> str:
+    """Why a scan found nothing."""
+    folders = ", ".join(str(root) for root in recommender.roots)
+    return f"no LoRA files were found below {folders}; name another folder with --loras"

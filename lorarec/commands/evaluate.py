@@ -1,0 +1,243 @@
+"""Measure the quality of suggestions on a benchmark: real LoRAs, real prompts, and the LoRAs their users chose.
+
+Libraries are laid on disk as other tools leave them and asked through the same door as everybody uses. They and their
+vectors are kept in DATA/evaluate, so that a second run is quick. docs/measuring.md explains the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import __version__
+from .. import settings as options
+from ..encode import models
+from ..encode.profiles import LENSES, encoder_names
+from ..errors import UsageError
+from ..host import PlainHost
+from ..measure import process, tables
+from ..measure.bench_data import Bench, Row
+from ..measure.clusters import fold_of
+from ..measure.lay import KINDS, lay
+from ..measure.protocol import TASKS, TOP, Plan, Setup
+from ..measure.protocol import run as run_protocol
+from ..present import print_json
+from ..progress import progress
+from ..rank.blend import FoldScorer, Model, shipped
+from ..settings import Settings
+from ..types import Active, Progress, ProgressSink, Query, Safety
+from .common import add_json
+
+if TYPE_CHECKING:
+    from ..recommender import Recommender
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("bench", metavar="BENCH", help="a lorabench folder")
+    parser.add_argument("--task", action="append", choices=(*TASKS, "all"), help="repeatable (default: cold)")
+    parser.add_argument("--libraries", default="300,1000", metavar="SIZES", help="fixed libraries (default: 300,1000)")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N prompts per library, for a quick look")
+    parser.add_argument("--existing", action="store_true", help="also: only LoRAs that existed at the prompt's date")
+    parser.add_argument("--without-triggers", action="store_true", help="also: trigger words removed from the prompts")
+    parser.add_argument("--no-popularity", action="store_true", help="also: sidecars without downloads and ratings")
+    parser.add_argument("--bare", type=_share, default=0.0, metavar="SHARE", help="also: this share of files is bare")
+    parser.add_argument("--kinds", default=",".join(KINDS), metavar="LIST", help="kinds of sidecars beside --bare")
+    parser.add_argument("--baseline", choices=("bm25",), help="also: BM25 over everything a LoRA's page says")
+    parser.add_argument("--everything", action="store_true", help="all tasks and all of the above, with --bare 0.3")
+    parser.add_argument(
+        "--folds",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="score each LoRA by the model trained without it and its near-duplicates (auto: on the benchmark "
+        "that the shipped model was trained on)",
+    )
+    add_json(parser)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 1")
+    return value
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """What the arguments ask for."""
+    tasks = tuple(args.task or ("cold",))
+    everything = args.everything
+    return Plan(
+        tasks=TASKS if everything or "all" in tasks else tasks,
+        sizes=tuple(size.strip() for size in args.libraries.split(",") if size.strip()),
+        limit=args.limit,
+        existing=args.existing or everything,
+        without_triggers=args.without_triggers or everything,
+        no_popularity=args.no_popularity or everything,
+        bare=args.bare or (0.3 if everything else 0.0),
+        kinds=tuple(kind.strip() for kind in args.kinds.split(",")),
+        baseline=args.baseline is not None or everything,
+    )
+
+
+class Laid:
+    """Libraries of a benchmark on disk, each opened as a user would open it."""
+
+    def __init__(self, bench: Bench, work: Path, settings: Settings, folds: dict[str, int] | None, meter: Any) -> None:
+        """``folds`` maps bench ids to folds; None uses the shipped model."""
+        self._bench, self._work, self._settings, self._meter = bench, work, settings, meter
+        self._folds = folds
+        names = ("corpus.jsonl.gz", "examples.jsonl.gz", "libraries.json")
+        parts = [(bench.folder / name).read_bytes() for name in names if (bench.folder / name).is_file()]
+        self._bench_key = hashlib.blake2b(b"".join(parts), digest_size=4).hexdigest()
+
+    def folder(self, setup: Setup) -> Path:
+        """Where a library is laid; the name holds all that its content depends on."""
+        state = repr((setup.ids, setup.bare, setup.kinds, setup.stats))
+        digest = hashlib.blake2b(state.encode(), digest_size=4).hexdigest()
+        return self._work / "libraries" / self._bench_key / f"{setup.name.replace(':', '-')}-{digest}"
+
+    @contextmanager
+    def open(self, setup: Setup) -> Iterator[OpenLibrary]:
+        """Lay a library unless it lies there, index it, and close it at the end."""
+        from ..recommender import Recommender
+
+        folder = self.folder(setup)
+        laid = lay(self._bench, folder, setup.ids, bare=setup.bare, kinds=setup.kinds, stats=setup.stats)
+        folds: dict[str, int] = {}  # by catalogue id, known after the scan
+        scorer = FoldScorer(shipped(), folds) if self._folds is not None else None
+        recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer)
+        try:
+            recommender.refresh(self._meter)
+            if self._folds is not None:
+                folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
+            yield OpenLibrary(recommender, laid)
+        finally:
+            recommender.close()
+
+
+class OpenLibrary:
+    """A recommender that speaks in bench ids; implements `protocol.Opened`."""
+
+    def __init__(self, recommender: Recommender, laid: dict[str, str]) -> None:
+        """``laid`` maps root-relative paths to bench ids."""
+        self.recommender = recommender
+        self._id_at = laid
+        self._path_of = {name: path for path, name in laid.items()}
+
+    def rank(self, prompt: str, top: int = TOP) -> list[tuple[str, float]]:
+        """All that qualifies, best first: nothing filtered, collapsed or mixed in."""
+        query = Query(prompt=prompt, safety=Safety.EXPLICIT, min_score=0.0, diversity=0.0, explore=0.0, collapse=False)
+        found = self.recommender.recommend(query, top).suggestions
+        return [(self._id_at[suggestion.lora], suggestion.score) for suggestion in found]
+
+    def strengthen(self, lora: str, row: Row) -> float:
+        """The strength of one LoRA, the row's other LoRAs being active with the strengths their user gave them."""
+        others = tuple(
+            Active(self._path_of[label.id], 1.0 if label.weight is None else label.weight)
+            for label in row.loras
+            if label.id != lora and label.id in self._path_of
+        )
+        query = Query(prompt=row.prompt, active=others, safety=Safety.EXPLICIT)
+        return self.recommender.strength(self._path_of[lora], query).model
+
+
+def settings_for(data_dir: Path) -> Settings:
+    """The user's settings; encoders that lie in the data folder are named by path, for ours is another folder."""
+    settings = options.load(data_dir)
+    paths = {}
+    for lens, name in encoder_names(settings).items():
+        found = models.find(name, data_dir)
+        if found is not None and found.source == "data folder":
+            paths[f"encoder_{lens}"] = str(found.path)
+    return msgspec.structs.replace(settings, loras=(), include=(), exclude=(), **paths)
+
+
+def folds_for(choice: str, bench: Bench, model: Model) -> tuple[dict[str, int] | None, str]:
+    """Whether to score by folds, and a sentence that says so.
+
+    Raises:
+        UsageError: folds are wanted but the shipped model has none.
+    """
+    trained_here = model.provenance.get("queries_sha256") == bench.queries_digest()
+    if choice == "on" and not model.folds:
+        raise UsageError("the shipped model has no folds; train it with `lorarec train`")
+    if choice == "off" or (choice == "auto" and not (trained_here and model.folds)):
+        known = "the shipped model was trained on these queries" if trained_here else "queries the model has not seen"
+        return None, f"shipped model; {known}"
+    return fold_of(bench), "folds by near-duplicate cluster: no LoRA is scored by a model that was trained on it"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    if args.loras:
+        raise UsageError("evaluate lays its own libraries on disk; leave out --loras")
+    bench, plan = Bench(args.bench), plan_of(args)
+    known = {name.partition(":")[0] for name in bench.libraries}
+    for size in plan.sizes if {"cold", "abstain"} & set(plan.tasks) else ():
+        if size not in known:
+            raise UsageError(
+                f"the benchmark has no libraries of {size}; choose among {', '.join(sorted(known, key=int))}"
+            )
+    data_dir = PlainHost(data=args.data).data_dir()
+    settings = settings_for(data_dir)
+    folds, judged_by = folds_for(args.folds, bench, shipped())
+    begun = time.monotonic()
+    with progress() as meter:
+        laid = Laid(bench, data_dir / "evaluate", settings, folds, meter)
+        report = run_protocol(plan, bench, laid.open, _teller(meter))
+    facts = {
+        "lorarec": __version__,
+        "bench": str(bench.folder),
+        "queries": bench.queries_digest(),
+        "judged_by": judged_by,
+        "encoders": _encoders(settings, data_dir),
+        "plan": plan,
+        "settings": {"top": TOP, "collapse": False, "diversity": 0, "explore": 0, "min_score": 0},
+        "seconds": round(time.monotonic() - begun, 1),
+        "machine": process.machine(),
+        "versions": process.versions(),
+    }
+    if args.json:
+        print_json(_without_nan(msgspec.to_builtins({**facts, "report": report})))
+        return 0
+    print(tables.evaluation(report))
+    print(f"\n{judged_by}; encoders {', '.join(dict.fromkeys(facts['encoders'].values()))}; {facts['seconds']} s")  # type: ignore[attr-defined]
+    return 0
+
+
+def _teller(meter: ProgressSink) -> Any:
+    """Progress over the prompts of one library."""
+    begun: dict[str, float] = {}
+
+    def say(what: str, done: int, total: int) -> None:
+        taken = time.monotonic() - begun.setdefault(what, time.monotonic())  # since the first was done
+        rate = (done - 1) / taken if taken > 0 else 0.0
+        meter(Progress("ask", done, total, rate, (total - done) / rate if rate else None, what))
+
+    return say
+
+
+def _encoders(settings: Settings, data_dir: Path) -> dict[str, str]:
+    """Identity of the encoder of each lens, "none" where there is no model."""
+    names = encoder_names(settings)
+    found = {name: models.find(name, data_dir) for name in set(names.values())}
+    return {lens: found_model.model_id if (found_model := found[names[lens]]) else "none" for lens in LENSES}
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null instead."""
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return [_without_nan(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,252 @@
+"""The benchmark's protocol as one run: which libraries are opened in which state, what is asked, what is summed up.
+
+The recommender comes in through `Opener`; nothing here knows how it works.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from . import dates, lorabench
+from .baseline import Bm25
+from .bench_data import Bench, Row
+from .clusters import clusters
+from .lay import KINDS
+from .lorabench import Abstention, Answer, Rank, Weights
+from .metrics import Outcome, Summary, summarise
+
+FULL = "full"
+TOP = 1000  # as many as are ever suggested; a label ranked lower counts as not found
+TASKS = ("cold", "full", "weights", "abstain")
+
+PLAIN = "as it is"
+EXISTING = "LoRAs that existed"
+NO_TRIGGERS = "triggers removed"
+NO_POPULARITY = "no popularity"
+BARE = "bare and mixed"
+BASELINE = "BM25"
+
+
+class Setup(Struct, frozen=True):
+    """A library to lay on disk and open."""
+
+    name: str  # "300:0", "full", "labels"
+    ids: tuple[str, ...]
+    bare: float = 0.0
+    kinds: tuple[str, ...] = KINDS[:1]
+    stats: bool = True
+
+
+class Opened(Protocol):
+    """A recommender over one library."""
+
+    def rank(self, prompt: str, top: int = TOP) -> Sequence[tuple[str, float]]:
+        """Bench ids with scores, best first, at most ``top``."""
+        ...
+
+    def strengthen(self, lora: str, row: Row) -> float:
+        """The strength of one LoRA for a row's prompt, the row's other LoRAs being active."""
+        ...
+
+
+class TopRank(Protocol):
+    """`Opened.rank` as a function."""
+
+    def __call__(self, prompt: str, top: int = TOP) -> Sequence[tuple[str, float]]:
+        """Answer one prompt."""
+        ...
+
+
+Opener = Callable[[Setup], AbstractContextManager[Opened]]
+Say = Callable[[str, int, int], None]  # (what is being done, done, total)
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What to measure."""
+
+    tasks: tuple[str, ...] = ("cold",)
+    sizes: tuple[str, ...] = ("300", "1000")
+    limit: int | None = None  # prompts per library, for a quick look
+    existing: bool = False
+    without_triggers: bool = False
+    no_popularity: bool = False
+    bare: float = 0.0  # share of files without sidecar of the "bare and mixed" variant; 0: not measured
+    kinds: tuple[str, ...] = KINDS
+    baseline: bool = False
+
+
+class Ranking(Struct, frozen=True):
+    """Figures of one variant over libraries of one size."""
+
+    libraries: str  # their size, or "full"
+    variant: str
+    summary: Summary
+    median_ms: float  # of one answer
+    seconds: float  # of all answers
+
+
+class Abstaining(Struct, frozen=True):
+    """Whether top scores tell when nothing fits, library by library."""
+
+    libraries: str
+    variant: str
+    auc: float  # mean over libraries
+    auc_removed: float
+    by_library: dict[str, Abstention]
+
+
+class Report(Struct, kw_only=True):
+    """Everything that was measured."""
+
+    rankings: list[Ranking] = field(default_factory=list)
+    abstaining: list[Abstaining] = field(default_factory=list)
+    weights: Weights | None = None
+
+    def find(self, libraries: str, variant: str) -> Ranking | None:
+        """One row, None if it was not measured."""
+        return next((r for r in self.rankings if (r.libraries, r.variant) == (libraries, variant)), None)
+
+    def lost_when_bare(self, libraries: str) -> float | None:
+        """Share of macro MRR lost when files are bare and sidecars mixed, 0..1."""
+        plain, bare = self.find(libraries, PLAIN), self.find(libraries, BARE)
+        return 1 - bare.summary.macro.mrr / plain.summary.macro.mrr if plain and bare else None
+
+
+class _Tally:
+    """What one variant collects over the libraries of a size."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.times: list[float] = []
+        self.abstaining: dict[str, Abstention] = {}
+
+    def ranking(self, libraries: str, variant: str) -> Ranking:
+        times = self.times or [0.0]
+        return Ranking(libraries, variant, summarise(self.outcomes), statistics.median(times) * 1000, sum(times))
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, plan: Plan, bench: Bench, opener: Opener, say: Say) -> None:
+        self.plan, self.bench, self.opener, self.say = plan, bench, opener, say
+        self.cluster = clusters(bench.corpus.values()) if "abstain" in plan.tasks else {}
+        self.tallies: dict[tuple[str, str], _Tally] = {}
+        self.when: Callable[[str], str] | None = dates.prompt_dates(bench) if plan.existing else None
+
+    def tally(self, size: str, variant: str) -> _Tally:
+        return self.tallies.setdefault((size, variant), _Tally())
+
+    def ask(self, rank: Rank, rows: Sequence[Row], times: list[float], note: str) -> list[Answer]:
+        done = 0
+
+        def timed(prompt: str) -> Sequence[tuple[str, float]]:
+            begun = time.perf_counter()
+            answer = rank(prompt)
+            times.append(time.perf_counter() - begun)
+            return answer
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            self.say(note, done, len(rows))
+
+        return lorabench.ask(timed, rows, tick)
+
+    def library(self, size: str, name: str, ids: Sequence[str], ranked: bool, abstain: bool) -> None:
+        """Everything that is asked of one library."""
+        rows = lorabench.eligible(self.bench.queries, set(ids))[: self.plan.limit]
+        setup = Setup(name, tuple(ids))
+        with self.opener(setup) as opened:
+            self.variants(size, name, opened.rank, rows, ranked, abstain)
+        if self.plan.baseline:
+            rank = Bm25(self.bench, ids).rank
+            self.one(size, name, BASELINE, lambda prompt, top=TOP: rank(prompt)[:top], rows, abstain=abstain)
+        if not ranked:
+            return
+        if self.plan.no_popularity:
+            with self.opener(Setup(name, tuple(ids), stats=False)) as opened:
+                self.one(size, name, NO_POPULARITY, opened.rank, rows)
+        if self.plan.bare:
+            with self.opener(Setup(name, tuple(ids), self.plan.bare, self.plan.kinds)) as opened:
+                self.one(size, name, BARE, opened.rank, rows)
+
+    def variants(self, size: str, name: str, rank: TopRank, rows: list[Row], ranked: bool, abstain: bool) -> None:
+        answers = self.one(size, name, PLAIN, rank, rows, abstain=abstain)
+        if ranked and self.when:
+            when, corpus = self.when, self.bench.corpus
+            self.tally(size, EXISTING).outcomes += lorabench.outcomes(
+                answers, name, lambda row, lora: corpus[lora].created <= when(row)
+            )
+        if ranked and self.plan.without_triggers:
+            bare = [lorabench.without_triggers(row, self.bench.corpus) for row in rows]
+            self.one(size, name, NO_TRIGGERS, rank, bare)
+
+    def one(
+        self, size: str, name: str, variant: str, rank: TopRank, rows: Sequence[Row], *, abstain: bool = False
+    ) -> list[Answer]:
+        tally = self.tally(size, variant)
+        answers = self.ask(rank, rows, tally.times, f"{name}, {variant}")
+        tally.outcomes += lorabench.outcomes(answers, name)
+        if abstain:
+            prompts = self.bench.no_lora[: self.plan.limit]
+            content = self.ask(lambda prompt: rank(prompt, 1), prompts, [], f"{name}, {variant}, no LoRA")
+            tally.abstaining[name] = lorabench.abstention(answers, content, self.cluster)
+        return answers
+
+    def weights(self) -> Weights:
+        """Strengths need no ranking, so the library holds just the LoRAs in question."""
+        labels: Collection[str] = dict.fromkeys(label.id for row in self.bench.queries for label in row.loras)
+        ids = tuple(name for name in labels if name in self.bench.corpus)
+        rows = lorabench.eligible(self.bench.queries, ids)[: self.plan.limit]
+        done = 0
+
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            self.say("strengths", done, len(rows))
+
+        with self.opener(Setup("labels", ids)) as opened:
+            return lorabench.weights(rows, self.bench.showcase, opened.strengthen, tick)
+
+
+def run(plan: Plan, bench: Bench, opener: Opener, say: Say = lambda what, done, total: None) -> Report:
+    """Measure all that the plan names.
+
+    Args:
+        plan: what.
+        bench: on which data.
+        opener: lays a library on disk and opens a recommender over it.
+        say: told of progress.
+    """
+    state = _Run(plan, bench, opener, say)
+    cold, abstain = "cold" in plan.tasks, "abstain" in plan.tasks
+    sizes = list(plan.sizes) if cold or abstain else []
+    for size in sizes:
+        for name, ids in bench.libraries.items():
+            if name.partition(":")[0] == size:
+                state.library(size, name, ids, cold, abstain)
+    if "full" in plan.tasks:
+        state.library(FULL, FULL, tuple(bench.corpus), True, False)
+    report = Report(weights=state.weights() if "weights" in plan.tasks else None)
+    for (size, variant), tally in state.tallies.items():
+        if cold or size == FULL:
+            report.rankings.append(tally.ranking(size, variant))
+        if tally.abstaining:
+            found = list(tally.abstaining.values())
+            report.abstaining.append(
+                Abstaining(
+                    size,
+                    variant,
+                    statistics.fmean(one.auc for one in found),
+                    statistics.fmean(one.auc_removed for one in found),
+                    tally.abstaining,
+                )
+            )
+    return report

@@ -1,0 +1,113 @@
+"""Changing settings and choosing encoders from the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lorarec.commands import models
+from lorarec.errors import MissingPart
+from lorarec.settings import OPTIONS, Settings, load
+
+
+def test_settings_are_shown_set_and_unset(call, tmp_path: Path) -> None:
+    assert set(call("settings", "--data", tmp_path, "--json").json) == set(OPTIONS)
+    call("settings", "set", "top", 8, "--data", tmp_path)
+    call("settings", "set", "collapse", "off", "--data", tmp_path)
+    call("--data", tmp_path, "settings", "set", "diversity", "0.5")
+    assert json.loads((tmp_path / "settings.json").read_text("utf-8")) == {
+        "top": 8,
+        "diversity": 0.5,
+        "collapse": False,
+    }
+    assert call("settings", "unset", "top", "--data", tmp_path, "--json").json == {"top": 5}
+    shown = call("settings", "--data", tmp_path).out
+    assert all(name in shown for name in OPTIONS)
+
+
+def test_lora_folders_are_kept_absolute(call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    call("settings", "set", "loras", "one", "two", "--data", tmp_path)
+    assert load(tmp_path).loras == (str(tmp_path.resolve() / "one"), str(tmp_path.resolve() / "two"))
+
+
+def test_a_value_out_of_bounds_changes_nothing(call, tmp_path: Path) -> None:
+    call("settings", "set", "top", 8, "--data", tmp_path)
+    done = call("settings", "set", "top", 5000, "--data", tmp_path)
+    assert done.code == 2 and "between 1 and 1000" in done.err
+    assert load(tmp_path).top == 8
+
+
+def test_a_profile_replaces_own_encoders() -> None:
+    own = Settings(encoder_semantic="a/b", encoder_artistic="c/d")
+    assert models.chosen(own, "quality", None) == Settings(profile="quality")
+
+
+def test_a_model_for_one_lens_or_all(tmp_path: Path) -> None:
+    one = models.chosen(Settings(), "a/b", "artistic")
+    assert (one.encoder_semantic, one.encoder_artistic, one.encoder_technical) == ("", "a/b", "")
+    everything = models.chosen(Settings(), str(tmp_path), None)
+    assert everything.encoder_semantic == everything.encoder_technical == str(tmp_path.resolve())
+
+
+def test_list_names_what_is_missing_and_what_to_do(call, tmp_path: Path) -> None:
+    call("models", "use", "absent/encoder", "--lens", "semantic", "--data", tmp_path)
+    state = call("models", "list", "--data", tmp_path, "--json").json
+    [absent] = [entry for entry in state["missing"] if entry["name"] == "absent/encoder"]
+    assert absent["used_for"] == ["semantic"] and "models pull absent/encoder" in absent["problem"]
+    assert "absent/encoder" in " ".join(call("models", "list", "--data", tmp_path).out.split())
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """A hub that notes what is downloaded."""
+    from lorarec.encode import pull
+
+    calls: list[tuple[str, str, str]] = []
+
+    def fetch(name: str, data_dir: Path, *, mirror: str, proxy: str, progress: object) -> Path:
+        calls.append((name, mirror, proxy))
+        return data_dir / "models" / name
+
+    listed = [pull.RemoteFile("model.safetensors", 91_000_000, ""), pull.RemoteFile("config.json", 1_000_000, "")]
+    monkeypatch.setattr(pull, "list_files", lambda name, *, mirror, proxy: listed)
+    monkeypatch.setattr(pull, "pull", fetch)
+    return calls
+
+
+def test_pull_names_the_size_and_uses_mirror_and_proxy(call, hub, tmp_path: Path) -> None:
+    call("settings", "set", "mirror", "https://mirror.example", "--data", tmp_path)
+    done = call("models", "pull", "a/b", "--yes", "--proxy", "http://proxy.example", "--data", tmp_path)
+    assert done.code == 0
+    assert hub == [("a/b", "https://mirror.example", "http://proxy.example")]
+    assert "92 MB" in done.err
+    assert done.out.strip() == str(tmp_path / "models" / "a" / "b")
+
+
+def test_pull_without_a_name_gets_what_is_missing(call, hub, tmp_path: Path) -> None:
+    call("models", "use", "absent/encoder", "--data", tmp_path)
+    assert call("models", "pull", "--yes", "--data", tmp_path).code == 0
+    assert [name for name, _, _ in hub] == ["absent/encoder"]
+
+
+@pytest.mark.parametrize(("answer", "downloads"), [("n\n", 0), ("y\n", 1), ("\n", 1), ("perhaps\n", 0)])
+def test_pull_asks_on_a_terminal(call, hub, tmp_path: Path, monkeypatch, answer: str, downloads: int) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=io.StringIO(answer).readline))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert call("models", "pull", "a/b", "--data", tmp_path).code == 0
+    assert len(hub) == downloads
+
+
+def test_a_hub_out_of_reach_is_1(call, hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lorarec.encode import pull
+
+    def unreachable(name: str, *, mirror: str, proxy: str) -> None:
+        raise MissingPart(f"{name} cannot be downloaded (no route)")
+
+    monkeypatch.setattr(pull, "list_files", unreachable)
+    done = call("models", "pull", "a/b", "--data", tmp_path)
+    assert (done.code, done.out) == (1, "") and "a/b" in done.err
