@@ -1,7 +1,8 @@
 """Products of small arrays for live queries, always on the calling thread.
 
-BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the work, and it
-takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in blocks of that size.
+BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the
+work, and it takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in
+blocks of that size.
 """
 
 from __future__ import annotations

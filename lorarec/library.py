@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .catalog import lenses
 from .index.lexical import Document, LexicalIndex
-from .index.retrieve import Vectors
+from .index.retrieve import QueryVectors, Vectors
 from .prompt.background import importance
 from .prompt.syntax import parse
 from .prompt.terms import terms
@@ -55,6 +55,20 @@ class Library(Struct, frozen=True, kw_only=True):
     groups: NDArray[np.int64]  # version group of each LoRA, shape (n,)
     safety: NDArray[np.int8]  # -1 = unknown, shape (n,)
     hidden: NDArray[np.bool_]  # never suggested by themselves, see `hidden_of`; shape (n,)
+
+
+    def as_query(self, row: int) -> QueryVectors | None:
+        """A LoRA as if it were a prompt; None without vectors."""
+        kept = self.vectors
+        if kept is None:
+            return None
+        return QueryVectors(
+            semantic=kept.semantic[row],
+            artistic=kept.artistic[row],
+            technical=kept.technical[row],
+            chunks=kept.names[row : row + 1],
+            chunk_weights=np.ones(1, np.float32),
+        )
 
 
 class Texts(Struct, frozen=True):
@@ -158,8 +172,8 @@ def build(
 def hidden_of(loras: Sequence[Lora]) -> NDArray[np.bool_]:
     """Which LoRAs are never suggested by themselves, shape (n,).
 
-    Those that the user excluded in a manager, low-noise halves of a pair (they come with the other half), and files that
-    one of the same path in an earlier root shadows: hosts cannot load them by name.
+    Those that the user excluded in a manager, low-noise halves of a pair (they come with the other half), and files
+    that one of the same path in an earlier root shadows: hosts cannot load them by name.
     """
     seen: set[str] = set()
     present = {lora.id for lora in loras}

@@ -8,8 +8,8 @@ from .index.lexical import Postings
 from .library import Library
 from .prompt.background import importance
 from .prompt.read import ReadPrompt
-from .prompt.terms import terms
-from .types import Candidates, Lora
+from .prompt.terms import ALIASES, terms
+from .types import Candidates
 
 _LEAST = 0.25  # importance below which a shared word is no reason
 _FEW_TRIGGERS = 4  # trigger words suggested when nothing in the prompt tells which of many are meant
@@ -96,8 +96,8 @@ class Matcher:
     def triggers(self, row: int, read: ReadPrompt) -> tuple[str, ...]:
         """The trigger words to use with a prompt.
 
-        The set that the prompt matches best, else the first; of a long set only the words that the prompt hints at, and its
-        first word, which by custom is the one that was trained.
+        The set that the prompt matches best, else the first; of a long set only the words that the prompt hints at, and
+        its first word, which by custom is the one that was trained.
         """
         sets = self._library.loras[row].trigger_sets
         if not sets:
@@ -113,6 +113,9 @@ class Matcher:
 def _telling(found: Iterable[str]) -> tuple[str, ...]:
     """Distinct terms that say something, the most telling first."""
     weights = {term: importance(term) for term in found}
+    for term in tuple(weights):
+        for alias in ALIASES.get(term, ()):
+            weights.pop(alias, None)  # the same word in another spelling
     return tuple(sorted((t for t, w in weights.items() if w >= _LEAST), key=lambda t: (-weights[t], t)))
 
 

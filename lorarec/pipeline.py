@@ -18,6 +18,7 @@ from .matching import Matcher
 from .prompt.read import ReadPrompt
 from .rank import diversify, explain
 from .rank.blend import Blend
+from .rank.similar import likeness
 from .rank.signals import SIGNALS, signal_table
 from .rank.strength import Curve, suggest
 from .settings import Settings
@@ -45,7 +46,8 @@ DOUBTFUL_FIT = 0.5  # one that fits less is marked
 _NEW_DAYS = 30.0
 _MOST_FITS = 16  # base models whose fit to every LoRA is kept
 _EXPLICIT = frozenset(
-    "nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored ahegao".split()
+    """nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored
+    ahegao""".split()
 )
 
 
@@ -69,6 +71,7 @@ class Pipeline:
         self.library = library
         self.settings = settings
         self._blend = blend
+        self._likeness = likeness()
         self._curve = curve
         self._scorer = scorer or blend
         self._matcher = Matcher(library)
@@ -110,8 +113,9 @@ class Pipeline:
         """Ranked suggestions for a query; ``started`` is `time.perf_counter` at its arrival."""
         found, table = self.table(ask, top)
         ids: list[str] = self._ids[found.rows].tolist()
-        logits = self._scorer.score(table, ids)
-        scores = self._adjust(self._blend.probability(logits), table, ask, found)
+        blend = self._blend if ask.seed_row < 0 else self._likeness
+        logits = (self._scorer if ask.seed_row < 0 else blend).score(table, ids)
+        scores = self._adjust(blend.probability(logits), table, ask, found)
         order = np.lexsort((found.rows, -logits, -scores))
         order, others = self._collapse(order, found, ask)
         chosen = self._choose(order, scores, found, ask, top)
@@ -246,9 +250,10 @@ class Pipeline:
         """Suggestions with strength, trigger words and reasons."""
         if not chosen:
             return []
-        inputs = self._blend.inputs(table)
+        blend = self._blend if ask.seed_row < 0 else self._likeness
+        inputs = blend.inputs(table)
         usual = np.median(inputs, axis=0) if len(inputs) > 8 else np.zeros(inputs.shape[1], np.float32)
-        moved = explain.contributions(self._blend, inputs[chosen], usual)
+        moved = explain.contributions(blend, inputs[chosen], usual)
         out = []
         for place, at in enumerate(chosen):
             row = int(found.rows[at])

@@ -47,6 +47,7 @@ from .types import (
     Progress,
     ProgressSink,
     Query,
+    Safety,
     ScanReport,
     Scorer,
     SignalTable,
@@ -76,7 +77,7 @@ class Recommender:
         self, roots: Sequence[Path], data_dir: Path, host: Host, settings: Settings, scorer: Scorer | None
     ) -> None:
         """Open the data folder; use `open` instead."""
-        self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))
+        self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))  # noqa: PTH100 (links keep their names)
         self.data_dir = data_dir
         self.settings = settings
         self._host = host
@@ -183,7 +184,7 @@ class Recommender:
         return list(now.pipeline.library.loras) if now else []
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
-        """A LoRA by id, root-relative path (either separator, extension optional), fingerprint, unique file name or title.
+        """A LoRA by id, root-relative path (either separator, extension optional), fingerprint, unique name or title.
 
         Raises:
             UnknownLora: nothing, or more than one LoRA, goes by that name; the text says which.
@@ -413,11 +414,15 @@ class Recommender:
         """Suggest LoRAs like one of the user's own. Raises `UnknownLora`, `NotIndexed`, `UsageError`."""
         started = time.perf_counter()
         now = self._ready()
-        lora = now.lookup.find(name)
-        full = self._catalog.details(lora.id).lora
-        text = ", ".join(part for part in library_module.similar_text(full) if part)
-        query = Query(prompt=text, safety=full.safety, min_score=0.0)
-        return self._answer(now, query, top, started, now.lookup.row(lora.id))
+        library = now.pipeline.library
+        row = now.lookup.row(now.lookup.find(name).id)
+        lora = self._catalog.details(library.loras[row].id).lora
+        text = ", ".join(part for part in library_module.similar_text(lora) if part)
+        least = Safety.SUGGESTIVE if lora.safety is None else max(lora.safety, Safety.SUGGESTIVE)
+        query = Query(prompt=text, safety=least, min_score=0.0)
+        # Its own vectors say better what it is than an encoding of its words would, and cost nothing.
+        ask = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row)
+        return now.pipeline.suggestions(ask, self._count(top), started, now.stage)
 
     def table(self, query: Query) -> SignalTable:
         """All candidates for a query with every signal, for evaluation and training; rows are places in `loras`."""
@@ -439,13 +444,13 @@ class Recommender:
             raise NotIndexed(self._not_indexed())
         return now
 
-    def _answer(self, now: Ready, query: Query, top: int | None, started: float, seed_row: int = -1) -> Suggestions:
+    def _answer(self, now: Ready, query: Query, top: int | None, started: float) -> Suggestions:
         for name in ("min_score", "diversity", "explore"):
             value = getattr(query, name)
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
         count = self._count(top)
-        ask = self._ask(now, query, seed_row)
+        ask = self._ask(now, query)
         worded = ask.vectors is None and bool(ask.read.text)
         return now.pipeline.suggestions(ask, count, started, "lexical" if worded else now.stage)
 
@@ -460,7 +465,7 @@ class Recommender:
             raise UsageError(f"top is {count}; it must lie between 1 and {MOST}")
         return count
 
-    def _ask(self, now: Ready, query: Query, seed_row: int = -1) -> Ask:
+    def _ask(self, now: Ready, query: Query) -> Ask:
         """Read and encode a query."""
         prompt = read(query)
         notes: list[str] = []
@@ -484,9 +489,9 @@ class Recommender:
             except (MissingPart, BadFile) as error:
                 self._encoders.give_up(str(error))
         if not self._encoders.available:
-            notes.append("matched by words only: " + (" ".join(self._encoders.problems) or "no encoder is installed"))
+            notes.append("matched by words only: " + ("; ".join(self._encoders.problems) or "no encoder is installed"))
         rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
-        return Ask(query, prompt, vectors, tuple(active.values()), rows, seed_row, tuple(notes))
+        return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes))
 
     def encode(self, prompt: ReadPrompt) -> QueryVectors:
         """Encode a prompt for every lens: one pass per distinct model.
@@ -498,7 +503,7 @@ class Recommender:
         spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
         models = self._encoders.model_ids()
         if not models:
-            raise MissingPart(" ".join(self._encoders.problems) or "no encoder is installed")
+            raise MissingPart("; ".join(self._encoders.problems) or "no encoder is installed")
         done: dict[str, tuple[Floats, Floats]] = {}
         for lens in LENSES:
             if models[lens] not in done:

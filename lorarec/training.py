@@ -1,8 +1,8 @@
 """Benchmark -> training lists -> shipped numbers: wires the pipeline that suggests with the code that learns.
 
-Lists come from random libraries of the benchmark's own LoRAs. In each, some showcase prompts of every LoRA are kept back as queries,
-and they and their near-duplicates are left out of that LoRA's features; community prompts of the dev split join where all their
-LoRAs are installed. Metadata is taken away at random, as it is missing in real collections.
+Lists come from random libraries of the benchmark's own LoRAs. In each, some showcase prompts of every LoRA are kept
+back as queries, and they and their near-duplicates are left out of that LoRA's features; community prompts of the dev
+split join where all their LoRAs are installed. Metadata is taken away at random, as it is missing in real collections.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _forget(lora: Lora, draw: np.random.Generator) -> Lora:
         if chance[3] < 0.08:
             change |= {"tags": (), "roles": ()}
         if chance[4] < 0.25 and lora.examples:
-            # Training tags are absent from the benchmark; the words of example prompts stand in for what they were trained on.
+            # Training tags are absent from the benchmark; the words of example prompts stand in for them.
             counted = Counter(word for example in lora.examples for word in set(terms(example.prompt)))
             change["training_tags"] = tuple(counted.most_common(100))
             if chance[4] < 0.15:

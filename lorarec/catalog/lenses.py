@@ -20,7 +20,8 @@ _BOILERPLATE = re.compile(
     r"""\b(?:patreon|ko-?fi|buy\s?me|coffee|donat\w*|support\s(?:me|my)|discord|twitter|instagram|follow\s(?:me|my)
     |subscrib\w*|commission\w*
     |download\w*|upload\w*|hugging\s?face|civitai|please|thank\w*|credit\w*|license|permission\w*|commercial
-    |share\s(?:your|it)|feedback|review|rating|5\sstars|leave\sa|like\sand|enjoy|hope\s(?:you|to)|let\sme\sknow|post\syour
+    |share\s(?:your|it)
+    |feedback|review|rating|5\sstars|leave\sa|like\sand|enjoy|hope\s(?:you|to)|let\sme\sknow|post\syour
     |sampler|cfg|denois\w*|clip\s?skip|hires|upscal\w*|steps?\b|epochs?|learning\srate|dataset
     |trained\s(?:on|with|using|for)|training
     |weights?|strength|lora:|version|v\d+(?:\.\d+)?|update[sd]?|changelog|checkpoint|vae|webui|extension|install\w*
@@ -139,7 +140,7 @@ def technical(lora: Lora) -> str:
 
 @lru_cache(maxsize=8192)
 def readable_name(name: str) -> str:
-    """A title or file name without version numbers, brackets and base-model words; the name itself if nothing remains."""
+    """A title or file name without version numbers, brackets and base-model words; itself if nothing remains."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     plain = " ".join(_NAME_NOISE.sub(" ", spaced).split())
     return plain or name

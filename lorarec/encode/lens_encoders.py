@@ -30,7 +30,7 @@ class LensEncoders:
             try:
                 found[name] = models.find(name, data_dir)
                 if found[name] is None:
-                    self.problems.append(models.remedy(name))
+                    self.problems.append(f"the encoder {name} is not on this machine: {models.remedy(name)}")
             except (MissingPart, BadFile) as error:
                 found[name] = None
                 self.problems.append(str(error))
@@ -57,7 +57,7 @@ class LensEncoders:
         """
         folder = self._folders.get(lens)
         if folder is None:
-            raise MissingPart(" ".join(self.problems) or f"no encoder for the {lens} lens")
+            raise MissingPart("; ".join(self.problems) or f"no encoder for the {lens} lens")
         with self._lock:
             if folder.model_id not in self._open:
                 self._open[folder.model_id] = open_encoder(folder, self._data_dir, threads=self._threads)

@@ -168,7 +168,8 @@ def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.
     """Concatenation of ``arange(start, start + count)`` for each pair."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    result: NDArray[np.int64] = np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    return result
 
 
 class LexicalIndex(Struct, frozen=True):
@@ -241,7 +242,8 @@ def _importance(
         pages[list(seen)] += 1
     rare_in_prompts = np.fromiter(map(telling, vocabulary), np.float64, len(vocabulary))
     rare_on_pages = np.log((pages + 0.5) / (count + 0.5)) / np.log(0.5 / (count + 0.5))
-    return np.clip(rare_in_prompts * (0.5 + 0.5 * np.clip(rare_on_pages, 0, 1)), 0.02, 1).astype(np.float32)
+    result: Floats = np.clip(rare_in_prompts * (0.5 + 0.5 * np.clip(rare_on_pages, 0, 1)), 0.02, 1).astype(np.float32)
+    return result
 
 
 def _bm25(rows: list[list[int]], terms: int) -> Postings:

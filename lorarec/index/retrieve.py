@@ -139,9 +139,11 @@ def _near(
         if allowed is not None:
             found = found[allowed[found]]
         if len(found) >= count // 2:
-            return found[:count]
+            near: NDArray[np.int64] = found[:count]
+            return near
     # A filter that leaves few of the nearest: look at what it leaves.
-    return every[_top(dot(matrix[every], query), count)]
+    nearest: NDArray[np.int64] = every[_top(dot(matrix[every], query), count)]
+    return nearest
 
 
 def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64]) -> dict[str, Floats]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -161,6 +161,7 @@ class _Run:
 
     def library(self, size: str, name: str, ids: Sequence[str], ranked: bool, abstain: bool) -> None:
         """Everything that is asked of one library."""
+        ids = self.installable(ids)
         rows = lorabench.eligible(self.bench.queries, set(ids))[: self.plan.limit]
         setup = Setup(name, tuple(ids))
         with self.opener(setup) as opened:
@@ -176,6 +177,11 @@ class _Run:
         if self.plan.bare:
             with self.opener(Setup(name, tuple(ids), self.plan.bare, self.plan.kinds)) as opened:
                 self.one(size, name, BARE, opened.rank, rows)
+
+    def installable(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Those that have a file; two LoRAs of the corpus have none, and nobody can install them."""
+        corpus = self.bench.corpus
+        return tuple(name for name in ids if name in corpus and corpus[name].files)
 
     def variants(self, size: str, name: str, rank: TopRank, rows: list[Row], ranked: bool, abstain: bool) -> None:
         answers = self.one(size, name, PLAIN, rank, rows, abstain=abstain)
@@ -203,7 +209,7 @@ class _Run:
     def weights(self) -> Weights:
         """Strengths need no ranking, so the library holds just the LoRAs in question."""
         labels: Collection[str] = dict.fromkeys(label.id for row in self.bench.queries for label in row.loras)
-        ids = tuple(name for name in labels if name in self.bench.corpus)
+        ids = self.installable(labels)
         rows = lorabench.eligible(self.bench.queries, ids)[: self.plan.limit]
         done = 0
 

@@ -117,7 +117,7 @@ def _number(text: str) -> float | None:
 
 def _drop_block_comments(text: str) -> str:
     """Without ``/* ... */``; one that is never closed is text."""
-    kept = []
+    kept: list[str] = []
     at = 0
     while True:
         start = text.find("/*", at)

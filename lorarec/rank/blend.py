@@ -1,8 +1,9 @@
 """The learned blend: signals -> logits -> probability.
 
-One hidden tanh layer beside a linear part, about a thousand numbers in ``lorarec/data/blend.json``, written by ``lorarec train``. It is fitted
-listwise (softmax cross entropy, Cao et al. 2007, "ListNet") and calibrated afterwards by a logistic curve against an explicit
-"none of these" (Platt 1999), so that ranking and probability are separate. Unknown signals (NaN) count as average.
+One hidden tanh layer beside a linear part, about a thousand numbers in ``lorarec/data/blend.json``, written by
+``lorarec train``. It is fitted listwise (softmax cross entropy, Cao et al. 2007, "ListNet") and calibrated afterwards
+by a logistic curve against an explicit "none of these" (Platt 1999), so that ranking and probability are separate.
+Unknown signals (NaN) count as average.
 """
 
 from __future__ import annotations

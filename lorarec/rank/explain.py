@@ -1,7 +1,7 @@
 """Reasons: sentences written from the signals that moved a score, so that they cannot say anything else.
 
-The contribution of a family of signals is what the logit loses when they are set to what is usual for a LoRA that has nothing to
-do with the prompt (occlusion, Zeiler and Fergus 2014).
+The contribution of a family of signals is what the logit loses when they are set to what is usual for a LoRA that has
+nothing to do with the prompt (occlusion, Zeiler and Fergus 2014).
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from .signals import FAMILIES, FAMILY_OF
 Floats = NDArray[np.float32]
 MOST = 3
 _LEAST = 0.08  # of a logit; less did not move anything
+_NEAR_CHUNK, _NEAR_PROMPT = 0.45, 0.1  # cosines from which a person would agree
 _SHOWN = 6  # matching words named in one reason
 
 
 class Matches(Protocol):
-    """What of a prompt was found in one LoRA, by field; words as the user wrote them. Looked up only when a reason needs it."""
+    """What of a prompt was found in one LoRA, by field; words as the user wrote them.
+
+    Looked up only when a reason needs it.
+    """
 
     @property
     def triggers(self) -> Sequence[str]:
@@ -116,10 +120,8 @@ def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matche
         return f"trained on images of {_words(matches.training)}"
     if family == "examples":
         return _example_text(table, row, matches)
-    if family == "meaning" and np.isfinite(table.column("semantic")[row]):
-        return (
-            f'means much the same as "{_short(matches.chunk)}"' if matches.chunk else "close in meaning to your prompt"
-        )
+    if family == "meaning":
+        return _meaning_text(table, row, matches)
     if family == "style" and np.isfinite(table.column("artistic")[row]):
         return "its style fits the look you describe"
     if family == "popularity" and np.isfinite(table.column("popularity")[row]):
@@ -128,6 +130,13 @@ def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matche
     if family == "role" and lora.roles:
         return f"a {lora.role.value} LoRA, which suits prompts like this"
     return ""
+
+
+def _meaning_text(table: SignalTable, row: int, matches: Matches) -> str:
+    """A sentence on meaning, only where it is near enough to say so."""
+    if matches.chunk and float(table.column("chunk")[row]) >= _NEAR_CHUNK:
+        return f'means much the same as "{_short(matches.chunk)}"'
+    return "close in meaning to your prompt" if float(table.column("semantic_centred")[row]) >= _NEAR_PROMPT else ""
 
 
 def _example_text(table: SignalTable, row: int, matches: Matches) -> str:

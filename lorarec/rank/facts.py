@@ -1,12 +1,12 @@
 """What is known about every LoRA of a library before any prompt: the priors of the signal table.
 
-No fact identifies a LoRA: popularity is a clipped rank within the library, roles are a closed choice, and what a sidecar does not
-say is NaN.
+No fact identifies a LoRA: popularity is a clipped rank within the library, roles are a closed choice, and what a
+sidecar does not say is NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -46,9 +46,9 @@ class Facts(Struct, frozen=True):
         return cls(columns, order)
 
 
-def _column(values: object) -> Floats:
+def _column(values: Iterable[float | None]) -> Floats:
     """Numbers and Nones -> float32, None = NaN."""
-    return np.asarray([np.nan if value is None else value for value in values], np.float32)  # type: ignore[attr-defined]
+    return np.asarray([np.nan if value is None else value for value in values], np.float32)
 
 
 def _rank(values: Floats) -> Floats:

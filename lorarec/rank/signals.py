@@ -1,7 +1,7 @@
 """Evidence and facts -> the signal table: one row per candidate, one named column per signal.
 
-Every number that a user is shown, and everything that the blend sees, is a column of this table. None of them depends on how many
-LoRAs are installed, so that a score keeps its meaning when the library grows.
+Every number that a user is shown, and everything that the blend sees, is a column of this table. None of them depends
+on how many LoRAs are installed, so that a score keeps its meaning when the library grows.
 """
 
 from __future__ import annotations

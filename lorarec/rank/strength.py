@@ -49,7 +49,7 @@ class Curve(Struct, frozen=True):
 
 
 def pulls(shown: Shown, stated: float | None, base: float) -> tuple[float, float]:
-    """How far the showcase and the author's word lie from the base strength, discounted by how much they can be trusted.
+    """How far the showcase and the author's word lie from the base strength, discounted by how far they can be trusted.
 
     Few images count less (n / (n + 1)). A stated number beyond 1.3 is a limit ("works up to 2"), not advice.
     """
@@ -84,7 +84,7 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve) ->
     user = _first(lora, Origin.USER)
     author = _first(lora, Origin.AUTHOR)
     low, high = _bounds(lora)
-    if user is not None and user.model is not None:
+    if user is not None and user.model:  # 0 is the middle of a slider or "unset", not advice
         # Bounds that somebody else set do not move it: the range grows to hold it.
         low = user.model - _DEFAULT_SPREAD if low is None else min(low, user.model)
         high = user.model + _DEFAULT_SPREAD if high is None else max(high, user.model)

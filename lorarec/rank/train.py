@@ -1,7 +1,7 @@
 """Fit the blend: listwise training of a small network in plain numpy, and its calibration.
 
-A list is one prompt with candidates of a library: the LoRAs its user chose are right, the others are not (positive-only labels: an
-unused LoRA is not thereby wrong, which listwise softmax tolerates better than pointwise losses).
+A list is one prompt with candidates of a library: the LoRAs its user chose are right, the others are not (positive-only
+labels: an unused LoRA is not thereby wrong, which listwise softmax tolerates better than pointwise losses).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .signals import FAMILIES, SIGNALS
 
 Floats = NDArray[np.float32]
 
-# Signals the blend must not learn: the host decides them, or the training data cannot teach them. A 2023 snapshot teaches
-# "new = never right"; likes are not on every page.
+# Signals the blend must not learn: the host decides them, or the training data cannot teach them. A 2023 snapshot
+# teaches "new = never right"; likes are not on every page.
 UNLEARNED = frozenset({*FAMILIES["host"], "likes", "role_slider"})
 LOGGED = (
     "bm25_",
@@ -151,8 +151,8 @@ def _fit(
     """One seed: AdamW (Loshchilov and Hutter 2019) with a one-cycle rate (Smith 2018)."""
     draw = np.random.default_rng(seed)
     width, signals = recipe.hidden, [feature.signal for feature in features]
-    popularity = [at for at, name in enumerate(signals) if name == "popularity"]
-    dense = [at for at, name in enumerate(signals) if name in DENSE_ALL]
+    popularity = np.asarray([name == "popularity" for name in signals])
+    dense = np.asarray([name in DENSE_ALL for name in signals])
     weights = {
         "hidden": draw.normal(0, 1 / np.sqrt(len(features)), (len(features), width)).astype(np.float32),
         "bias": np.zeros(width, np.float32),
@@ -171,8 +171,7 @@ def _fit(
             inputs = lists.inputs[rows]
             blind = draw.random(len(rows)) < recipe.without_popularity
             mute = draw.random(len(rows)) < recipe.without_vectors
-            inputs[np.ix_(blind, np.arange(inputs.shape[1]), popularity)] = 0
-            inputs[np.ix_(mute, np.arange(inputs.shape[1]), dense)] = 0
+            inputs *= ~((blind[:, None, None] & popularity) | (mute[:, None, None] & dense))
             gradient = _gradient(weights, inputs, right[rows], there[rows], lists.weight[rows] / mean_weight)
             step += 1
             rate = recipe.rate * _one_cycle(step / total)
@@ -220,7 +219,7 @@ def _softmax(values: Floats) -> Floats:
 def _one_cycle(done: float) -> float:
     """Rate of the one-cycle schedule, 0..1: up for three tenths, then down along a cosine."""
     if done < 0.3:
-        return 0.04 + 0.96 * (0.5 - 0.5 * np.cos(np.pi * done / 0.3))
+        return float(0.04 + 0.96 * (0.5 - 0.5 * np.cos(np.pi * done / 0.3)))
     return float(0.5 + 0.5 * np.cos(np.pi * (done - 0.3) / 0.7))
 
 

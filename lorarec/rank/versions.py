@@ -17,7 +17,8 @@ from ..types import Lora, Role
 
 _VERSION = re.compile(
     r"""(?:[\s_.-]*(?:\b|_)(?:v|ver|version|epoch|ep|e|step|steps|s)[\s_.-]?\d+(?:[._]\d+)*[a-z]?(?=\b|_|$))
-    |[\s_-]+\d{2,7}$|[\s_.-]+\d+[._]\d+$|[\s_.-]+(?:final|beta|alpha|new|old|fix(?:ed)?|latest|last|pruned|fp16|bf16|fp8)(?=\b|_|$)""",
+    |[\s_-]+\d{2,7}$|[\s_.-]+\d+[._]\d+$
+    |[\s_.-]+(?:final|beta|alpha|new|old|fix(?:ed)?|latest|last|pruned|fp16|bf16|fp8)(?=\b|_|$)""",
     re.I | re.X,
 )
 
