@@ -35,6 +35,7 @@ FORMAT = 3  # of the saved form; any change of it or of what is computed here st
 _MANIFEST = "library.msgpack"
 _CURRENT = "current"
 _SUFFIX = ".library"
+_TRIES = 20
 _STALE = 3600.0  # seconds after which a folder that is not current was left by a process that died
 
 Floats = NDArray[np.float32]
@@ -283,7 +284,7 @@ def _clear(folder: Path, keep: set[str], retired: str) -> None:
 
 def load(folder: Path) -> Library | None:
     """Map a saved library back; None if there is none or it cannot be read: it is then built afresh."""
-    for _ in range(3):  # another process may replace the current one while it is opened here
+    for _ in range(_TRIES):  # another process may replace the current one while it is opened here
         name = _current(folder)
         library = _open(folder / name) if name.endswith(_SUFFIX) else None
         if library is not None or name == _current(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 from .index.lexical import Postings
@@ -102,12 +103,18 @@ class Matcher:
         sets = self._library.loras[row].trigger_sets
         if not sets:
             return ()
-        known = [{word for word in words if (own := set(terms(word))) and own <= read.terms.keys()} for words in sets]
-        best = max(range(len(sets)), key=lambda at: (sum(max(map(importance, terms(w))) for w in known[at]), -at))
+        known = [{word for word in words if (own := _words(word)) and own <= read.terms.keys()} for words in sets]
+        best = max(range(len(sets)), key=lambda at: (sum(max(map(importance, _words(w))) for w in known[at]), -at))
         words = sets[best]
         if len(words) <= _FEW_TRIGGERS:
             return words
         return tuple(word for place, word in enumerate(words) if place == 0 or word in known[best])[:_MANY_TRIGGERS]
+
+
+@functools.lru_cache(maxsize=16384)
+def _words(phrase: str) -> frozenset[str]:
+    """The terms of a trigger word or tag; the same few are looked at for every prompt."""
+    return frozenset(terms(phrase))
 
 
 def _telling(found: Iterable[str]) -> tuple[str, ...]:
@@ -124,8 +131,8 @@ def _shared_phrases(phrases: Iterable[str], asked: Iterable[str]) -> tuple[str, 
     known = set(asked)
     out: dict[str, float] = {}
     for phrase in phrases:
-        words = terms(phrase)
-        if words and set(words) <= known:
+        words = _words(phrase)
+        if words and words <= known:
             weight = max(map(importance, words))
             if weight >= _LEAST:
                 out.setdefault(phrase, weight)

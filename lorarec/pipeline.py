@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from math import isfinite
 
 import numpy as np
 from msgspec import Struct
@@ -18,8 +19,8 @@ from .matching import Matcher
 from .prompt.read import ReadPrompt
 from .rank import diversify, explain
 from .rank.blend import Blend
-from .rank.similar import likeness
 from .rank.signals import SIGNALS, signal_table
+from .rank.similar import likeness
 from .rank.strength import Curve, suggest
 from .settings import Settings
 from .types import (
@@ -40,7 +41,8 @@ from .types import (
 
 Floats = NDArray[np.float32]
 
-POPULAR = 32  # most downloaded LoRAs that are always among the candidates
+SHORT_LIST = 100  # up to this many suggestions come from the same candidates
+POPULAR = 24  # most downloaded LoRAs that are always among the candidates
 CERTAIN_MISFIT = 0.05  # a base model that fits less is left out
 DOUBTFUL_FIT = 0.5  # one that fits less is marked
 _NEW_DAYS = 30.0
@@ -97,7 +99,7 @@ class Pipeline:
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
         found = retrieve(
-            library.lexical, library.vectors, view, popular, self._search, allowed, per_source=max(PER_SOURCE, top)
+            library.lexical, library.vectors, view, popular, self._search, allowed, per_source=_pool(top)
         )
         fit = self._fit(ask.query.base_model)[found.rows]
         table = signal_table(
@@ -197,7 +199,7 @@ class Pipeline:
             cover = np.zeros(len(found.rows), np.float32)
             for group in ("names", "triggers", "tags"):
                 index = lexical.phrases[group]
-                share = index.best(index.matched(terms) / index.totals, empty=0.0)[found.rows]
+                share = index.best(index.match(terms)[0] / index.totals, found.rows, empty=0.0)
                 cover = np.maximum(cover, np.where(share > 0.6, share, 0))
             scores = scores * (1 - 0.6 * cover)
         return scores
@@ -251,9 +253,7 @@ class Pipeline:
         if not chosen:
             return []
         blend = self._blend if ask.seed_row < 0 else self._likeness
-        inputs = blend.inputs(table)
-        usual = np.median(inputs, axis=0) if len(inputs) > 8 else np.zeros(inputs.shape[1], np.float32)
-        moved = explain.contributions(blend, inputs[chosen], usual)
+        moved = explain.contributions(blend, blend.inputs(table, chosen))
         out = []
         for place, at in enumerate(chosen):
             row = int(found.rows[at])
@@ -272,8 +272,8 @@ class Pipeline:
                     base_model=_base(lora),
                     reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora)),
                     signals={
-                        name: None if not np.isfinite(value) else round(float(value), 4)
-                        for name, value in zip(SIGNALS, table.values[at], strict=True)
+                        name: round(value, 4) if isfinite(value) else None
+                        for name, value in zip(SIGNALS, table.values[at].tolist(), strict=True)
                     },
                     id=lora.id,
                     fingerprint=lora.fingerprint,
@@ -285,6 +285,11 @@ class Pipeline:
                 )
             )
         return out
+
+
+def _pool(top: int) -> int:
+    """Candidates per source: the same for every list that a person reads, so that a longer list begins like a short one."""
+    return PER_SOURCE if top <= SHORT_LIST else top
 
 
 def _heads(folders: Sequence[str]) -> tuple[str, ...]:

@@ -469,9 +469,7 @@ class Recommender:
         """Read and encode a query."""
         prompt = read(query)
         notes: list[str] = []
-        active: dict[
-            int | str, Active
-        ] = {}  # by row, or by name where unknown: a tag and a stack may name the same one
+        active: dict[int | str, Active] = {}  # by row, or by name if unknown: a tag and a stack may name the same one
         for lora in (*query.active, *prompt.active):
             try:
                 active.setdefault(now.lookup.row(now.lookup.find(lora.name).id), lora)

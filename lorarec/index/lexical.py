@@ -70,11 +70,15 @@ class Postings(Struct, frozen=True):
         """Sum of ``weights[i] * matrix[:, terms[i]]``, shape (count,)."""
         if not len(terms) or not len(self.rows):
             return np.zeros(self.count, np.float32)
-        spans = [slice(*self.starts[term : term + 2]) for term in terms]
-        rows = np.concatenate([self.rows[span] for span in spans])
-        lengths = self.starts[terms + 1] - self.starts[terms]
-        values = np.concatenate([self.weights[span] for span in spans]) * np.repeat(weights, lengths)
-        return np.bincount(rows, values, self.count).astype(np.float32)
+        rows, values, lengths = self.entries(terms)
+        return np.bincount(rows, values * np.repeat(weights, lengths), self.count).astype(np.float32)
+
+    def entries(self, terms: Ints) -> tuple[Ints, Floats, NDArray[np.int64]]:
+        """The posting lists of at least one term, one after the other: rows, weights, and the length of each list."""
+        starts, ends = self.starts[terms], self.starts[terms + 1]
+        spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
+        rows = np.concatenate([self.rows[start:end] for start, end in spans])
+        return rows, np.concatenate([self.weights[start:end] for start, end in spans]), ends - starts
 
 
 class PhraseIndex(Struct, frozen=True):
@@ -95,20 +99,36 @@ class PhraseIndex(Struct, frozen=True):
         totals = np.asarray([sum(weight for _, weight in row) for row in rows], np.float32)
         return cls(Postings.build(rows, len(importance)), np.maximum(totals, 1e-6), starts)
 
-    def matched(self, query: QueryTerms) -> Floats:
-        """Importance of the terms of each phrase that the query contains, shape (phrases,)."""
-        return self.postings.score(query.ids, np.ones(len(query.ids), np.float32))
+    def match(self, query: QueryTerms) -> tuple[Floats, Floats]:
+        """What of each phrase the query contains.
 
-    def rarest(self, query: QueryTerms, importance: Floats) -> Floats:
-        """Importance of the most telling term of each phrase that the query contains, shape (phrases,).
-
-        The 4-norm stands in for the maximum: a sum over posting lists is much cheaper than a maximum.
+        Returns:
+            Importance of the matched terms together and of the most telling of them, both of shape (phrases,). The 4-norm
+            stands in for the maximum: a sum over posting lists is much cheaper.
         """
-        return self.postings.score(query.ids, importance[query.ids] ** 3) ** 0.25
+        postings = self.postings
+        if not len(query.ids) or not len(postings.rows):
+            nothing = np.zeros(postings.count, np.float32)
+            return nothing, nothing
+        rows, weights, _ = postings.entries(query.ids)
+        square = weights * weights
+        matched = np.bincount(rows, weights, postings.count).astype(np.float32)
+        fourth = np.bincount(rows, square * square, postings.count)
+        return matched, np.sqrt(np.sqrt(fourth)).astype(np.float32)
 
-    def best(self, values: Floats, empty: float = np.nan) -> Floats:
-        """The largest value among the phrases of each LoRA, shape (loras,); ``empty`` where it has none."""
-        return _by_owner(np.maximum, values, self.starts, empty)
+    def best(self, values: Floats, rows: NDArray[np.int64] | None = None, empty: float = np.nan) -> Floats:
+        """The largest value among the phrases of each LoRA; ``empty`` where it has none.
+
+        Args:
+            values: of all phrases, shape (phrases,).
+            rows: only of these LoRAs, shape (r,); None: of all.
+            empty: for LoRAs without phrases.
+        """
+        if rows is None:
+            return _by_owner(np.maximum, values, self.starts, empty)
+        counts = self.starts[rows + 1] - self.starts[rows]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return _by_owner(np.maximum, values[_ranges(self.starts[rows], counts)], starts, empty)
 
     def total(self, values: Floats, empty: float = np.nan) -> Floats:
         """The sum over the phrases of each LoRA, shape (loras,); ``empty`` where it has none."""

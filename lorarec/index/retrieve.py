@@ -16,7 +16,7 @@ from ..arrays import dot, dots
 from ..types import Candidates
 from .lexical import GROUPS, Floats, LexicalIndex, QueryTerms
 
-PER_SOURCE = 32  # candidates taken from each field group; twice as many from the dense lens
+PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
 EVERYTHING = 400  # up to this library size every LoRA is a candidate
 
 Search = Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]]
@@ -73,7 +73,8 @@ def retrieve(
             are taken, so that a narrow filter leaves as many candidates as a wide one.
         per_source: candidates taken from each field group.
     """
-    matched = {name: index.matched(view.terms) for name, index in lexical.phrases.items()}
+    found = {name: index.match(view.terms) for name, index in lexical.phrases.items()}
+    matched = {name: values for name, (values, _) in found.items()}
     whole = {f"bm25_{group}": lexical.bm25[group].score(view.terms.ids, view.terms.weights) for group in GROUPS}
     phrases = lexical.phrases
     shares = {name: matched[name] / phrases[name].totals for name in matched}
@@ -87,10 +88,10 @@ def retrieve(
     if len(rows) > EVERYTHING:
         rows = _candidates(whole, vectors, view, popular, search, rows, allowed, per_source)
     columns = {name: values[rows] for name, values in whole.items()}
-    columns["name_cover"] = phrases["names"].best(shares["names"])[rows]
-    columns["trigger_cover"] = phrases["triggers"].best(shares["triggers"])[rows]
+    columns["name_cover"] = phrases["names"].best(shares["names"], rows)
+    columns["trigger_cover"] = phrases["triggers"].best(shares["triggers"], rows)
     for name, short in (("names", "name"), ("triggers", "trigger"), ("tags", "tag")):
-        columns[f"{short}_rarest"] = phrases[name].best(phrases[name].rarest(view.terms, lexical.importance))[rows]
+        columns[f"{short}_rarest"] = phrases[name].best(found[name][1], rows)
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
         columns.update(_dense(vectors, view.vectors, rows))
@@ -159,7 +160,7 @@ def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64]) -> di
         ("example_mean", vectors.example_mean, query.semantic),
         ("name_near", vectors.names, query.semantic),
     ):
-        if matrix.shape[1] != len(vector):  # no LoRA has a text for this lens
+        if matrix.shape[1] != len(vector) or not vector.any():  # no LoRA, or not the query, has a text for this lens
             columns[name] = columns[f"{name}_centred"] = np.full(len(rows), np.nan, np.float32)
             continue
         columns[name] = _cosine(matrix[rows], vector)

@@ -22,7 +22,7 @@ from .lorabench import Abstention, Answer, Rank, Weights
 from .metrics import Outcome, Summary, summarise
 
 FULL = "full"
-TOP = 1000  # as many as are ever suggested; a label ranked lower counts as not found
+TOP = 100  # what a user might ever look at, from the same candidates as a short list; a label ranked lower counts as not found
 TASKS = ("cold", "full", "weights", "abstain")
 
 PLAIN = "as it is"

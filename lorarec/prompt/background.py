@@ -35,6 +35,7 @@ def count(prompts: Iterable[frozenset[str]]) -> dict[str, float]:
     return {term: round(share, 5) for term, share in sorted(kept.items())}
 
 
+@functools.lru_cache(maxsize=65536)
 def importance(term: str) -> float:
     """How much a term says, 0..1: 1 for one that ordinary prompts do not have."""
     return log(max(shares().get(term, 0.0), FLOOR)) / log(FLOOR)

@@ -74,16 +74,23 @@ class Blend:
         self._bias = np.asarray(net.bias, np.float32)
         self._out = np.asarray(net.out, np.float32)
         self._linear = np.asarray(net.linear, np.float32)
+        self._known: dict[tuple[str, ...], list[int]] = {}
 
     @classmethod
     def of(cls, model: Model) -> Blend:
         """The blend of a model file."""
         return cls(model.features, model.net, model.calibration)
 
-    def inputs(self, table: SignalTable) -> Floats:
-        """Standardised features, shape (c, f); 0 where unknown."""
-        at = [table.names.index(feature.signal) for feature in self.features]
-        return standardise(table.values[:, at], self._log, self._mean, self._scale)
+    def inputs(self, table: SignalTable, rows: Sequence[int] | None = None) -> Floats:
+        """Standardised features of all candidates or of some, shape (c, f); 0 where unknown."""
+        values = table.values if rows is None else table.values[rows]
+        return standardise(values[:, self._columns(table.names)], self._log, self._mean, self._scale)
+
+    def _columns(self, names: tuple[str, ...]) -> list[int]:
+        """Where the features stand in a table with these columns; looked up once per kind of table."""
+        if names not in self._known:
+            self._known[names] = [names.index(feature.signal) for feature in self.features]
+        return self._known[names]
 
     def logits(self, inputs: Floats) -> Floats:
         """Logits of standardised features, shape (c,)."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..types import Lora, Reason, SignalTable
 from .blend import Blend
-from .signals import FAMILIES, FAMILY_OF
+from .signals import FAMILY_OF
 
 Floats = NDArray[np.float32]
 MOST = 3
@@ -65,19 +65,16 @@ class Matches(Protocol):
         ...
 
 
-def contributions(blend: Blend, inputs: Floats, usual: Floats) -> dict[str, Floats]:
-    """Logit that each family adds, shape (c,) per family.
+def contributions(blend: Blend, inputs: Floats) -> dict[str, Floats]:
+    """Logit that each family adds over an average candidate, shape (c,) per family.
 
-    Args:
-        inputs: standardised features of the LoRAs to explain, shape (c, f).
-        usual: standardised features of an unrelated LoRA, shape (f,).
+    ``inputs`` are standardised features of the LoRAs to explain, shape (c, f); zero is the average.
     """
     families = [FAMILY_OF[feature.signal] for feature in blend.features]
-    present = [family for family in FAMILIES if family in families]
+    present = list(dict.fromkeys(families))
     stacked = np.repeat(inputs[None, :, :], len(present) + 1, axis=0)
     for at, family in enumerate(present):
-        mine = [column for column, name in enumerate(families) if name == family]
-        stacked[at + 1, :, mine] = usual[mine][:, None]
+        stacked[at + 1, :, [column for column, name in enumerate(families) if name == family]] = 0
     logits = blend.logits(stacked.reshape(-1, inputs.shape[1])).reshape(len(present) + 1, len(inputs))
     return {family: logits[0] - logits[at + 1] for at, family in enumerate(present)}
 

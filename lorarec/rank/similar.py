@@ -1,8 +1,8 @@
 """What makes two LoRAs alike: a fixed, hand-set blend over the same signal table.
 
-The learned blend answers "what would this prompt's user add", in which popularity and all-round detail tweakers have a say. Likeness
-must not: it rests on meaning, look and technique (0.6 / 0.3 / 0.1) and on shared tags, names and example prompts. Its probability is a
-scale for sorting and thresholds, not a calibrated one.
+The learned blend answers "what would this prompt's user add", in which popularity and all-round detail tweakers have a
+say. Likeness must not: it rests on meaning, look and technique (0.6 / 0.3 / 0.1) and on shared tags, names and example
+prompts. Its probability is a scale for sorting and thresholds, not a calibrated one.
 """
 
 from __future__ import annotations

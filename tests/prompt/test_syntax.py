@@ -124,7 +124,8 @@ def test_full_width_punctuation_is_read_as_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["/* ", "<lora:" + " " * 999, "(" + " " * 999, "[a:" + "1" * 999, "(", "a (b:1.2) ", "[a|", "<a:", ":1", "ﷺ"]
+    "piece",
+    ["/* ", "<lora:" + " " * 999, "(" + " " * 999, "[a:" + "1" * 999, "(", "a (b:1.2) ", "[a|", "<a:", ":1", "ﷺ"],
 )
 def test_hostile_prompts_take_no_time(piece: str) -> None:
     prompt = (piece * MAX_PROMPT)[: MAX_PROMPT * 2]

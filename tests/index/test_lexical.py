@@ -1,0 +1,128 @@
+"""Lexical search on libraries small enough to score by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lorarec.index.lexical import GROUPS, Document, ExampleIndex, LexicalIndex, PhraseIndex, Postings, QueryTerms
+
+WORDS = ["cat", "dog", "owl", "fox", "elk", "bee"]
+
+
+def build(*documents: Document) -> LexicalIndex:
+    return LexicalIndex.build(documents, lambda term: 1.0)
+
+
+def terms_of(*ids: int, weights: list[float] | None = None) -> QueryTerms:
+    return QueryTerms(np.asarray(ids, np.int32), np.asarray(weights or [1.0] * len(ids), np.float32))
+
+
+def bm25(rows: list[list[str]], query: dict[str, float]) -> list[float]:
+    """Lucene's BM25 as its formula says; k1 = 1.2, b = 0.5."""
+    mean = sum(map(len, rows)) / len(rows)
+    scores = []
+    for row in rows:
+        count, score = Counter(row), 0.0
+        for term, weight in query.items():
+            having = sum(term in other for other in rows)
+            if count[term]:
+                idf = log(1 + (len(rows) - having + 0.5) / (having + 0.5))
+                length = 1 - 0.5 + 0.5 * len(row) / mean
+                score += weight * idf * count[term] / (count[term] + 1.2 * length)
+        scores.append(score)
+    return scores
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=8).filter(any),
+    st.dictionaries(st.sampled_from([*WORDS, "unknown"]), st.floats(0.5, 1.5), max_size=5),
+)
+def test_bm25_is_that_of_the_formula(rows: list[list[str]], query: dict[str, float]) -> None:
+    index = build(*(Document(content=row) for row in rows))
+    asked = index.query(query)
+    by_term = {term: weight * index.importance[index.vocabulary[term]] for term, weight in query.items()
+               if term in index.vocabulary}  # fmt: skip
+    scores = index.bm25["content"].score(asked.ids, asked.weights)
+    np.testing.assert_allclose(scores, bm25(rows, by_term), rtol=1e-4, atol=1e-6)
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 5), st.floats(-2, 2, width=32)), max_size=6), st.data())
+def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], data: st.DataObject) -> None:
+    postings = Postings.build([row.items() for row in rows], 6)
+    dense = np.zeros((len(rows), 6), np.float32)
+    for at, row in enumerate(rows):
+        dense[at, list(row)] = list(row.values())
+        assert all(postings.has(term, at) == (term in row) for term in range(6))
+    ids = data.draw(st.lists(st.integers(0, 5), unique=True))
+    weights = np.asarray([1.0 + at for at in range(len(ids))], np.float32)
+    np.testing.assert_allclose(postings.score(np.asarray(ids, np.int32), weights), dense[:, ids] @ weights, atol=1e-5)
+
+
+def test_coverage_of_phrases_by_hand() -> None:
+    importance = np.asarray([1.0, 0.5, 0.25], np.float32)
+    phrases = PhraseIndex.build([[[0, 1], [2]], [], [[1, 1, 2]]], importance)
+    query = terms_of(0, 2)
+    matched, rarest = phrases.match(query)
+    np.testing.assert_allclose(matched, [1.0, 0.25, 0.25])
+    np.testing.assert_allclose(phrases.totals, [1.5, 0.25, 0.75])
+    np.testing.assert_allclose(phrases.best(matched / phrases.totals), [1.0, np.nan, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(phrases.total(matched), [1.25, np.nan, 0.25])
+    np.testing.assert_allclose(phrases.best(matched, empty=0.0), [1.0, 0.0, 0.25])
+    np.testing.assert_allclose(phrases.best(matched, np.asarray([2, 1]), empty=0.0), [0.25, 0.0])
+    np.testing.assert_allclose(rarest, [1.0, 0.25, 0.25], rtol=1e-6)
+
+
+def test_best_example_by_hand() -> None:
+    importance = np.asarray([1.0, 0.5, 0.25], np.float32)
+    examples = ExampleIndex.build([[[0, 1]], [], [[2], [0], []]], importance)
+    query = np.asarray([1.0, 0.0, 0.25], np.float32)  # attention 1 on terms 0 and 2, times importance
+    norm = sqrt(1 + 0.0625)
+    numbers, owner = examples.of(np.asarray([2, 0]))
+    assert numbers.tolist() == [1, 2, 3, 0] and owner.tolist() == [0, 0, 0, 1]
+    expected = [0.0625 / (0.25 * norm), 1 / norm, 0.0, 1 / (sqrt(1.25) * norm)]
+    np.testing.assert_allclose(examples.cosines(query, norm, numbers, importance), expected, rtol=1e-6)
+    assert examples.of(np.asarray([1]))[0].tolist() == []
+
+
+def test_what_every_page_says_tells_less_than_a_name() -> None:
+    documents = [Document(names=[["anime", f"name{number}"]]) for number in range(20)]
+    index = build(*documents)
+    importance = {term: float(index.importance[at]) for term, at in index.vocabulary.items()}
+    assert importance["anime"] == pytest.approx(0.5) and importance["name3"] > 0.8
+    dull = LexicalIndex.build(documents, lambda term: 0.0)
+    assert np.all(dull.importance == np.float32(0.02))
+
+
+def test_training_tags_count_by_their_lift_over_the_library() -> None:
+    index = build(
+        Document(training={"girl": 1.0, "sword": 1.0}), Document(training={"girl": 1.0, "hat": 0.5}), Document()
+    )
+    asked = index.query({"girl": 1.0, "sword": 1.0})
+    lift = index.training.score(asked.ids, np.ones(len(asked.ids), np.float32))
+    np.testing.assert_allclose(lift, [log(1.02 / 0.52), 0.0, 0.0], rtol=1e-5)  # all have girls: no lift
+    assert index.trained.tolist() == [True, True, False]
+
+
+def test_unknown_terms_are_left_out_and_attention_counts() -> None:
+    index = build(Document(names=[["cat"]]), Document(names=[["dog"]]))
+    asked = index.query({"cat": 1.5, "zebra": 1.0})
+    assert asked.ids.tolist() == [index.vocabulary["cat"]]
+    np.testing.assert_allclose(asked.weights, [1.5 * index.importance[index.vocabulary["cat"]]])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_libraries_without_any_words(count: int) -> None:
+    index = build(*[Document()] * count)
+    asked = index.query({"cat": 1.0})
+    assert index.count == count and len(asked.ids) == 0
+    for name in GROUPS:
+        assert index.bm25[name].score(asked.ids, asked.weights).tolist() == [0.0] * count
+    for phrases in index.phrases.values():
+        assert np.isnan(phrases.best(phrases.match(asked)[0])).tolist() == [True] * count

@@ -1,0 +1,86 @@
+"""Names as hosts and people write them -> the LoRA meant, never a guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from lorarec.errors import UnknownLora
+from lorarec.lookup import Lookup
+from lorarec.types import Lora
+
+
+def lora(path: str, root: str = "/one", **fields: str) -> Lora:
+    return Lora(id=f"{root}{path}"[:40], root=root, path=path, size=1, modified=0.0, **fields)
+
+
+KNIGHT = lora("chars/Red Knight.safetensors", title="The Red Knight", fingerprint="f1")
+OWL = lora("owl.safetensors", title="Owls", fingerprint="f2")
+OWL_2 = lora("birds/owl.safetensors", title="Owls", fingerprint="f3")
+COPY = lora("birds/copy.safetensors", fingerprint="f3")
+LOOKUP = Lookup([KNIGHT, OWL, OWL_2, COPY])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chars/Red Knight.safetensors",
+        "chars\\Red Knight.safetensors",
+        "CHARS/red knight",
+        "/chars/Red Knight",
+        "Red Knight",
+        "red knight.safetensors",
+        "old folder/Red Knight.safetensors",
+        "the red knight",
+        KNIGHT.id,
+        "  Red Knight ",
+    ],
+)
+def test_one_lora_by_many_names(name: str) -> None:
+    assert LOOKUP.find(name) is KNIGHT
+
+
+def test_a_path_beats_a_shared_file_name() -> None:
+    assert LOOKUP.find("owl") is OWL and LOOKUP.find("birds/owl") is OWL_2
+
+
+def test_a_fingerprint_finds_a_renamed_file_but_only_one() -> None:
+    assert LOOKUP.find("gone/renamed.safetensors", "f1") is KNIGHT
+    with pytest.raises(UnknownLora):
+        LOOKUP.find("gone/renamed.safetensors", "f3")
+    assert LOOKUP.find("owl.safetensors", "f1") is OWL  # the path is the better witness
+
+
+def test_a_name_that_several_share_is_an_error_that_lists_them() -> None:
+    with pytest.raises(UnknownLora, match=r"several.*owl\.safetensors.*birds/owl\.safetensors"):
+        LOOKUP.find("elsewhere/owl")
+    with pytest.raises(UnknownLora, match="several"):
+        LOOKUP.find("owls")
+
+
+def test_an_unknown_name_is_an_error_that_helps() -> None:
+    with pytest.raises(UnknownLora, match=r"did you mean chars/Red Knight\.safetensors"):
+        LOOKUP.find("knight")
+    for name in ("zebra", "", "/", ".safetensors"):
+        with pytest.raises(UnknownLora, match="no installed LoRA"):
+            LOOKUP.find(name)
+
+
+def test_the_first_root_wins() -> None:
+    first, second = lora("a/x.safetensors"), lora("a/x.safetensors", "/two")
+    lookup = Lookup([first, second])
+    assert lookup.find("a/x.safetensors") is first and lookup.find("x") is first
+    assert lookup.find(second.id) is second and lookup.row(second.id) == 1
+
+
+def test_files_that_differ_in_extension_or_case_are_told_apart() -> None:
+    old, new, upper = lora("x.pt"), lora("x.safetensors"), lora("X.safetensors")
+    lookup = Lookup([old, new, upper])
+    assert lookup.find("x.safetensors") is new and lookup.find("x.pt") is old
+    assert lookup.find("X.safetensors") is upper
+    with pytest.raises(UnknownLora, match="several"):
+        lookup.find("x")
+
+
+def test_an_empty_catalogue_knows_nothing() -> None:
+    with pytest.raises(UnknownLora):
+        Lookup([]).find("x")
