@@ -31,7 +31,7 @@ from .rank.strength import Shown, shown_in
 from .rank.versions import version_groups
 from .types import Lora
 
-FORMAT = 3  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 4  # of the saved form; any change of it or of what is computed here starts afresh
 _MANIFEST = "library.msgpack"
 _CURRENT = "current"
 _SUFFIX = ".library"
@@ -56,7 +56,6 @@ class Library(Struct, frozen=True, kw_only=True):
     groups: NDArray[np.int64]  # version group of each LoRA, shape (n,)
     safety: NDArray[np.int8]  # -1 = unknown, shape (n,)
     hidden: NDArray[np.bool_]  # never suggested by themselves, see `hidden_of`; shape (n,)
-
 
     def as_query(self, row: int) -> QueryVectors | None:
         """A LoRA as if it were a prompt; None without vectors."""

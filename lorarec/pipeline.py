@@ -98,9 +98,7 @@ class Pipeline:
         allowed = self._allowed(ask)
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
-        found = retrieve(
-            library.lexical, library.vectors, view, popular, self._search, allowed, per_source=_pool(top)
-        )
+        found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, per_source=_pool(top))
         fit = self._fit(ask.query.base_model)[found.rows]
         table = signal_table(
             found,
@@ -288,7 +286,7 @@ class Pipeline:
 
 
 def _pool(top: int) -> int:
-    """Candidates per source: the same for every list that a person reads, so that a longer list begins like a short one."""
+    """Candidates per source: the same for every list that a person reads, so that a longer one begins alike."""
     return PER_SOURCE if top <= SHORT_LIST else top
 
 

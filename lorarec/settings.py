@@ -1,6 +1,6 @@
 """Every option once: its default, its bounds, its help. Stored as ``settings.json`` in the data folder.
 
-The command line, the nodes and later the panels read their defaults from here, so that a dial means the same everywhere.
+The command line, the nodes and later the panels read their defaults from here: a dial means the same everywhere.
 """
 
 from __future__ import annotations

@@ -297,9 +297,7 @@ class Encoder(Protocol):
     dim: int
     window: int  # tokens per forward, special tokens included
 
-    def encode(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
         """Encode texts, shape (n, dim). Texts longer than the window are encoded in chunks and averaged."""
         ...
 

@@ -1,1 +1,1 @@
-
+"""LoRA files -> records: scanning, parsing, merging, keeping."""

@@ -30,8 +30,9 @@ _BOILERPLATE = re.compile(
     |权重|点赞|关注|下载|支持|感谢|推荐""",
     re.I | re.X,
 )
+_NAME_SEPARATORS = re.compile(r"[\[\](){}|/\\_~★☆♥•–—-]+")
 _NAME_NOISE = re.compile(
-    r"""[\[\](){}|/\\_~★☆♥•–—-]+|\b(?:lora|locon|lycoris|loha|lokr|dora|sdxl|sd\s?1\.?5|sd\s?2\.?1|pony|illustrious
+    r"""\b(?:lora|locon|lycoris|loha|lokr|dora|sdxl|sd\s?1\.?5|sd\s?2\.?1|pony|illustrious
     |flux|xl|v\.?\d+(?:\.\d+)*|ver\.?\s?\d+|epoch|download|free|update[sd]?|beta|test)\b""",
     re.I | re.X,
 )
@@ -141,8 +142,10 @@ def technical(lora: Lora) -> str:
 @lru_cache(maxsize=8192)
 def readable_name(name: str) -> str:
     """A title or file name without version numbers, brackets and base-model words; itself if nothing remains."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    plain = " ".join(_NAME_NOISE.sub(" ", spaced).split())
+    # Noise goes before words are split at capitals, which would turn "LoRA" into two words, and again after it.
+    plain = _NAME_NOISE.sub(" ", _NAME_SEPARATORS.sub(" ", name))
+    plain = _NAME_NOISE.sub(" ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain))
+    plain = " ".join(plain.split())
     return plain or name
 
 

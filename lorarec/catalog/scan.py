@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..errors import BadFile
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 BATCH = 200  # files per transaction
 BATCH_SECONDS = 2.0  # and no later than this, so that a slow drive shows results too
+READ_AHEAD = 4  # files in work at once
 POLL = 0.2  # seconds between two looks whether a pause is over
 
 _log = logging.getLogger(__name__)
@@ -134,9 +137,7 @@ def _described(difference: Difference, describe: Describe, gate: _Gate, meter: M
     batch: list[Entry] = []
     since = time.monotonic()
     try:
-        for file in difference.describe:
-            gate.check(meter)
-            entry = _entry(file, describe, difference.prints.get((file.root, file.path)))
+        for file, entry in _read_ahead(difference, describe, lambda: gate.check(meter)):
             if entry:
                 batch.append(entry)
             meter.step(note=file.path)
@@ -150,6 +151,26 @@ def _described(difference: Difference, describe: Describe, gate: _Gate, meter: M
         raise
     if batch:
         yield batch
+
+
+def _read_ahead(
+    difference: Difference, describe: Describe, check: Callable[[], object]
+) -> Iterator[tuple[LoraFile, Entry | None]]:
+    """Describe files in their order, a few at a time, so that one is parsed while others wait for the disk."""
+    pending: deque[tuple[LoraFile, Future[Entry | None]]] = deque()
+    with ThreadPoolExecutor(READ_AHEAD, "lorarec-scan") as pool:
+        try:
+            for file in difference.describe:
+                check()
+                known = difference.prints.get((file.root, file.path))
+                pending.append((file, pool.submit(_entry, file, describe, known)))
+                if len(pending) >= READ_AHEAD:
+                    first, entry = pending.popleft()
+                    yield first, entry.result()
+        except _Stopped:
+            yield from ((file, entry.result()) for file, entry in pending)  # they are read already: keep them
+            raise
+        yield from ((file, entry.result()) for file, entry in pending)
 
 
 def _entry(file: LoraFile, describe: Describe, known_print: str | None) -> Entry | None:

@@ -103,8 +103,8 @@ class PhraseIndex(Struct, frozen=True):
         """What of each phrase the query contains.
 
         Returns:
-            Importance of the matched terms together and of the most telling of them, both of shape (phrases,). The 4-norm
-            stands in for the maximum: a sum over posting lists is much cheaper.
+            Importance of the matched terms together and of the most telling of them, both of shape (phrases,). The
+            4-norm stands in for the maximum: a sum over posting lists is much cheaper.
         """
         postings = self.postings
         if not len(query.ids) or not len(postings.rows):

@@ -22,7 +22,7 @@ from .lorabench import Abstention, Answer, Rank, Weights
 from .metrics import Outcome, Summary, summarise
 
 FULL = "full"
-TOP = 100  # what a user might ever look at, from the same candidates as a short list; a label ranked lower counts as not found
+TOP = 100  # the longest list made of the same candidates as a short one; a label ranked lower counts as not found
 TASKS = ("cold", "full", "weights", "abstain")
 
 PLAIN = "as it is"

@@ -93,7 +93,9 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve) ->
     clip = author.clip if author else None
     if lora.role is Role.ACCELERATOR:
         value = stated if stated is not None else shown.median if shown.count else 1.0
-        low, high = value if low is None else low, value if high is None else high
+        if low is None:
+            low = value if high is None else min(value, high)
+        high = max(value, low) if high is None else high
         return _within(value, clip, low, high, "fixed: sets the sampling speed")
     if lora.role is Role.SLIDER:
         low = min(_SLIDER_RANGE[0], high or 0.0) if low is None else low
