@@ -105,7 +105,7 @@ def _describes(singles: Sequence[str]) -> bool:
     plain = 0
     for word in singles[1:]:
         tokens = word.lower().replace("_", " ").split()
-        plain += tokens[-1] in _NOUNS or (len(tokens) > 1 and tokens[0] in _ADJECTIVES)
+        plain += bool(tokens) and (tokens[-1] in _NOUNS or (len(tokens) > 1 and tokens[0] in _ADJECTIVES))
     return plain >= 0.8 * (len(singles) - 1)
 
 

@@ -7,6 +7,7 @@ library can be saved and mapped back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -272,6 +273,7 @@ def _bm25(rows: list[list[int]], terms: int) -> Postings:
         return Postings.build([()] * len(rows), terms)
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells every build to the host's log
     model = bm25s.BM25(method="lucene", k1=1.2, b=0.5)
     model.index((rows, {str(term): term for term in range(terms)}), show_progress=False, create_empty_token=False)
     scores = model.scores
