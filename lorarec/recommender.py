@@ -8,43 +8,38 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from . import library as library_module
 from . import settings as settings_module
+from .asking import ask, encode
 from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
 from .encode.lens_encoders import LensEncoders
-from .encode.profiles import LENSES
-from .errors import BadFile, LorarecError, MissingPart, NotIndexed, UnknownLora, UsageError
+from .errors import BadFile, LorarecError, NotIndexed, UsageError
 from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
-from .index.vector_store import VectorStore, text_hash
-from .library import Library, Texts
+from .index.vector_store import VectorStore
+from .indexing import Indexed, Indexer
+from .library import Library
 from .lookup import Lookup
-from .pipeline import Ask, Pipeline, base_known
+from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .rank import blend as blend_module
 from .rank import strength as strength_module
 from .settings import Settings
 from .types import (
-    Active,
     Cancelled,
-    Encoder,
     Lora,
     LoraDetails,
-    Progress,
     ProgressSink,
     Query,
     Safety,
@@ -84,7 +79,6 @@ class Recommender:
         self._scorer = scorer
         self._database = open_database(data_dir)
         self._catalog = Catalog(self._database)
-        self._store = VectorStore(self._database)
         self._encoders = LensEncoders(settings, data_dir)
         model = blend_module.shipped()
         self._blend = blend_module.Blend.of(model)
@@ -96,8 +90,14 @@ class Recommender:
         self._working = False  # whether a background refresh runs; unlike Thread.is_alive, changed under the lock
         self._again = False
         self._closed = threading.Event()
+        self._notice = ""  # of the settings file
         self.failure = ""  # why the last background refresh failed, "" if it did not
-        self._restore()
+        self._indexer = Indexer(
+            self.roots, data_dir, self._catalog, VectorStore(self._database), self._encoders, host.busy
+        )
+        ready = self._indexer.restore()
+        if ready:
+            self._show(ready)
 
     @classmethod
     def open(
@@ -228,7 +228,10 @@ class Recommender:
                 paused=self._host.busy,
             )
             if not report.cancelled:
-                self._index(progress, stop)
+                now = self._now
+                served = Indexed(now.pipeline.library, now.stage) if now else None
+                for indexed in self._indexer.update(served, progress, stop):
+                    self._show(indexed)
             return report
 
     def start_refresh(self) -> None:
@@ -277,122 +280,20 @@ class Recommender:
                     self._working = False
                     return
 
-    def _index(self, progress: ProgressSink | None, stop: Callable[[], bool]) -> None:
-        """Bring the in-memory library up to date with the catalogue."""
-        place = {str(root): number for number, root in enumerate(self.roots)}
-        loras = self._catalog.loras(roots=list(place))
-        loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
-        models = self._encoders.model_ids()
-        key = library_module.key_of(loras, models)
-        now = self._now
-        if now is not None and now.pipeline.library.key == key and (now.stage == "full" or not models):
-            return
-        tick = self._tick(progress, len(loras))
-        texts = [library_module.texts_of(lora) for lora in loras] if models else []
-        if models and self._all_stored(texts):
-            self._use(library_module.build(loras, key, models, self.fetch, tick), "full")
-            return
-        if now is not None and now.stage == "full" and now.pipeline.library.models == models:
-            # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, since a
-            # later process would take it for complete.
-            library = library_module.build(loras, f"{key}-partial", models, self.fetch, tick)
-            self._show(library, "full")
-        elif now is None or now.pipeline.library.key != key:
-            library = library_module.build(loras, key, models, None, tick)
-            self._use(library, "lexical")
-        else:
-            library = now.pipeline.library
-        if not models or stop():
-            return
-        try:
-            for lens, wanted in self._texts_by_lens(texts):
-                encoder = self._encoders.get(lens)
-                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=self._host.busy)
-        except (MissingPart, BadFile) as error:
-            self._encoders.give_up(str(error))
-            self._use(replace(library, key=key, vectors=None), "lexical")
-            return
-        if not stop():
-            vectors = library_module.gather_vectors(texts, self.fetch)
-            self._use(replace(library, key=key, vectors=vectors), "full")
-
-    @staticmethod
-    def _tick(progress: ProgressSink | None, total: int) -> Callable[[int], None]:
-        """A counter for `library.build`."""
-        begun = time.monotonic()
-
-        def tick(done: int) -> None:
-            if progress:
-                seconds = max(time.monotonic() - begun, 1e-6)
-                rate = done / seconds
-                progress(Progress("lexical", done, total, rate, (total - done) / rate if rate else None))
-
-        return tick
-
-    def _texts_by_lens(self, texts: Sequence[Texts]) -> Iterable[tuple[str, list[str]]]:
-        """The texts each lens encodes; what makes the most difference first."""
-        yield "semantic", [value for text in texts for value in (text.semantic, text.name) if value]
-        yield "artistic", [text.artistic for text in texts if text.artistic]
-        yield "technical", [text.technical for text in texts if text.technical]
-        yield "semantic", [example for text in texts for example in text.examples if example]
-
-    def _all_stored(self, texts: Sequence[Texts]) -> bool:
-        """Whether every text has its vector already."""
-        models = self._encoders.model_ids()
-        return not any(
-            self._store.missing({text_hash(text) for text in wanted}, models[lens])
-            for lens, wanted in self._texts_by_lens(texts)
-        )
-
     def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Vectors of texts by the encoder of a lens; zeros for empty texts."""
-        matrix, found = self._store.fetch([text_hash(text) for text in texts], self._encoders.model_ids()[lens])
-        empty = np.asarray([not text for text in texts], np.bool_)
-        if empty.any():
-            matrix[empty] = 0
-            found = found & ~empty
-        return matrix, found
+        """Vectors of texts by the encoder of a lens, and which were found; for training."""
+        return self._indexer.fetch(lens, texts)
 
-    # -- saved index ------------------------------------------------------------------------------------------------
-
-    def _folder(self) -> Path:
-        """Where the library of these roots is saved; hosts that share a data folder have one each."""
-        name = blake2b("\0".join(map(str, self.roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        return self.data_dir / "index" / name
-
-    def _use(self, library: Library, stage: str) -> None:
-        """Save a library, map it back, so that its pages can be dropped, and swap it in."""
-        folder = self._folder()
-        try:
-            library_module.save(library, folder)
-        except OSError as error:  # a full or read-only disk: go on in memory
-            _log.warning("the index could not be saved in %s: %s", folder, error)
-        else:
-            mapped = library_module.load(folder)
-            # Another process may have saved its own meanwhile.
-            if mapped and mapped.key == library.key and (mapped.vectors is None) == (library.vectors is None):
-                library = mapped
-        self._show(library, stage)
-
-    def _show(self, library: Library, stage: str) -> None:
-        now = Ready(self.pipeline_of(library), Lookup(library.loras), stage)
+    def _show(self, indexed: Indexed) -> None:
+        """Swap a library in."""
+        now = Ready(self.pipeline_of(indexed.library), Lookup(indexed.library.loras), indexed.stage)
         with self._changed:
             self._now = now
             self._changed.notify_all()
 
-    def _restore(self) -> None:
-        """Use the index that an earlier process saved; its words only, if it was made with other encoders."""
-        library = library_module.load(self._folder()) if self.roots else None
-        if library is None:
-            return
-        if library.vectors is not None and library.models == self._encoders.model_ids():
-            self._show(library, "full")
-        else:
-            self._show(replace(library, vectors=None), "lexical")
-
     def forget_index(self) -> None:
         """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
-        shutil.rmtree(self._folder(), ignore_errors=True)
+        self._indexer.forget()
 
     # -- recommending -----------------------------------------------------------------------------------------------
 
@@ -421,13 +322,13 @@ class Recommender:
         least = Safety.SUGGESTIVE if lora.safety is None else max(lora.safety, Safety.SUGGESTIVE)
         query = Query(prompt=text, safety=least, min_score=0.0)
         # Its own vectors say better what it is than an encoding of its words would, and cost nothing.
-        ask = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row)
-        return now.pipeline.suggestions(ask, self._count(top), started, now.stage)
+        asked = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row)
+        return now.pipeline.suggestions(asked, self._count(top), started, now.stage)
 
     def table(self, query: Query) -> SignalTable:
         """All candidates for a query with every signal, for evaluation and training; rows are places in `loras`."""
         now = self._ready()
-        return now.pipeline.table(self._ask(now, query))[1]
+        return now.pipeline.table(ask(query, now.pipeline.library, now.lookup, self._encoders))[1]
 
     def strength(self, name: str, query: Query) -> Strength:
         """The suggested strength of one LoRA beside the query's active ones. Raises `UnknownLora`, `NotIndexed`."""
@@ -450,9 +351,9 @@ class Recommender:
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
         count = self._count(top)
-        ask = self._ask(now, query)
-        worded = ask.vectors is None and bool(ask.read.text)
-        return now.pipeline.suggestions(ask, count, started, "lexical" if worded else now.stage)
+        asked = ask(query, now.pipeline.library, now.lookup, self._encoders)
+        worded = asked.vectors is None and bool(asked.read.text)
+        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage)
 
     def _not_indexed(self) -> str:
         if self.failure:
@@ -465,65 +366,6 @@ class Recommender:
             raise UsageError(f"top is {count}; it must lie between 1 and {MOST}")
         return count
 
-    def _ask(self, now: Ready, query: Query) -> Ask:
-        """Read and encode a query."""
-        prompt = read(query)
-        notes: list[str] = []
-        active: dict[int | str, Active] = {}  # by row, or by name if unknown: a tag and a stack may name the same one
-        for lora in (*query.active, *prompt.active):
-            try:
-                active.setdefault(now.lookup.row(now.lookup.find(lora.name).id), lora)
-            except UnknownLora as error:
-                if active.setdefault(lora.name.lower(), lora) is lora:
-                    known = str(error).startswith("several")
-                    why = f"is not clear: {error}" if known else "is not in the index"
-                    notes.append(f'active LoRA "{lora.name}" {why}')
-        if query.base_model and not base_known(query.base_model):
-            notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
-        vectors = None
-        if now.pipeline.library.vectors is not None and prompt.text and self._encoders.available:
-            try:
-                vectors = self.encode(prompt)
-            except (MissingPart, BadFile) as error:
-                self._encoders.give_up(str(error))
-        if not self._encoders.available:
-            notes.append("matched by words only: " + ("; ".join(self._encoders.problems) or "no encoder is installed"))
-        rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
-        return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes))
-
     def encode(self, prompt: ReadPrompt) -> QueryVectors:
-        """Encode a prompt for every lens: one pass per distinct model.
-
-        Raises:
-            MissingPart: no encoder can be run.
-            BadFile: a model is damaged.
-        """
-        spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
-        models = self._encoders.model_ids()
-        if not models:
-            raise MissingPart("; ".join(self._encoders.problems) or "no encoder is installed")
-        done: dict[str, tuple[Floats, Floats]] = {}
-        for lens in LENSES:
-            if models[lens] not in done:
-                encoder: Encoder = self._encoders.get(lens)
-                done[models[lens]] = encoder.encode_spans(prompt.text, spans)
-        whole, chunks = done[models["semantic"]]
-        return QueryVectors(
-            semantic=whole,
-            artistic=_style(prompt, *done[models["artistic"]]),
-            technical=done[models["technical"]][0],
-            chunks=chunks,
-            chunk_weights=np.asarray(prompt.chunk_weights, np.float32),
-        )
-
-
-def _style(prompt: ReadPrompt, whole: Floats, chunks: Floats) -> Floats:
-    """The vector of the chunks that speak of style, else of the whole prompt."""
-    from .catalog.lenses import STYLE_WORDS
-
-    about = [at for at, chunk in enumerate(prompt.chunks) if STYLE_WORDS & set(chunk.text.lower().split())]
-    if not about or len(chunks) == 0:
-        return whole
-    mean: Floats = chunks[about].mean(0)
-    length = float(np.linalg.norm(mean))
-    return mean / length if length > 1e-6 else whole
+        """Encode a prompt for every lens. Raises `MissingPart` or `BadFile` if no encoder can be run."""
+        return encode(prompt, self._encoders)

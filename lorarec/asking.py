@@ -1,0 +1,89 @@
+"""A query -> what a pipeline is asked: read, encoded, its active LoRAs found."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .catalog.lenses import STYLE_WORDS
+from .encode.lens_encoders import LensEncoders
+from .encode.profiles import LENSES
+from .errors import BadFile, MissingPart, UnknownLora
+from .index.retrieve import QueryVectors
+from .library import Library
+from .lookup import Lookup
+from .pipeline import Ask, base_known
+from .prompt.read import ReadPrompt, read
+from .types import Active, Encoder, Query
+
+Floats = NDArray[np.float32]
+
+
+def ask(query: Query, library: Library, lookup: Lookup, encoders: LensEncoders) -> Ask:
+    """Read and encode a query; what could not be understood becomes a note.
+
+    Args:
+        query: the prompt and everything else known.
+        library: what it is asked of.
+        lookup: its names.
+        encoders: given up if none of them can be run.
+    """
+    prompt = read(query)
+    notes: list[str] = []
+    active: dict[int | str, Active] = {}  # by row, or by name if unknown: a tag and a stack may name the same one
+    for lora in (*query.active, *prompt.active):
+        try:
+            active.setdefault(lookup.row(lookup.find(lora.name).id), lora)
+        except UnknownLora as error:
+            if active.setdefault(lora.name.lower(), lora) is lora:
+                known = str(error).startswith("several")
+                why = f"is not clear: {error}" if known else "is not in the index"
+                notes.append(f'active LoRA "{lora.name}" {why}')
+    if query.base_model and not base_known(query.base_model):
+        notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
+    vectors = None
+    if library.vectors is not None and prompt.text and encoders.available:
+        try:
+            vectors = encode(prompt, encoders)
+        except (MissingPart, BadFile) as error:
+            encoders.give_up(str(error))
+    if not encoders.available:
+        notes.append("matched by words only: " + ("; ".join(encoders.problems) or "no encoder is installed"))
+    rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
+    return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes))
+
+
+def encode(prompt: ReadPrompt, encoders: LensEncoders) -> QueryVectors:
+    """Encode a prompt for every lens: one pass per distinct model.
+
+    Raises:
+        MissingPart: no encoder can be run.
+        BadFile: a model is damaged.
+    """
+    spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
+    models = encoders.model_ids()
+    if not models:
+        raise MissingPart("; ".join(encoders.problems) or "no encoder is installed")
+    done: dict[str, tuple[Floats, Floats]] = {}
+    for lens in LENSES:
+        if models[lens] not in done:
+            encoder: Encoder = encoders.get(lens)
+            done[models[lens]] = encoder.encode_spans(prompt.text, spans)
+    whole, chunks = done[models["semantic"]]
+    return QueryVectors(
+        semantic=whole,
+        artistic=_style(prompt, *done[models["artistic"]]),
+        technical=done[models["technical"]][0],
+        chunks=chunks,
+        chunk_weights=np.asarray(prompt.chunk_weights, np.float32),
+    )
+
+
+def _style(prompt: ReadPrompt, whole: Floats, chunks: Floats) -> Floats:
+    """The vector of the chunks that speak of style, else of the whole prompt."""
+    about = [at for at, chunk in enumerate(prompt.chunks) if STYLE_WORDS & set(chunk.text.lower().split())]
+    if not about or len(chunks) == 0:
+        return whole
+    mean: Floats = chunks[about].mean(0)
+    length = float(np.linalg.norm(mean))
+    return mean / length if length > 1e-6 else whole

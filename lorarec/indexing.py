@@ -1,0 +1,175 @@
+"""Catalogue -> library: build it by words, encode what is new, save it, map it back.
+
+Every step yields a library worth serving, so that suggestions begin with words and go on with meaning.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from . import library as library_module
+from .catalog.store import Catalog
+from .encode.lens_encoders import LensEncoders
+from .errors import BadFile, MissingPart
+from .index.vector_store import VectorStore, text_hash
+from .library import Library, Texts
+from .types import Cancelled, Progress, ProgressSink
+
+_log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+
+
+class Indexed(Struct, frozen=True):
+    """A library and how far it is."""
+
+    library: Library
+    stage: str  # "lexical": by words only | "full": with vectors
+
+
+class Indexer:
+    """Builds and keeps the library of some roots."""
+
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        data_dir: Path,
+        catalog: Catalog,
+        store: VectorStore,
+        encoders: LensEncoders,
+        busy: Callable[[], bool],
+    ) -> None:
+        """``busy`` says whether the host generates right now: encoding waits meanwhile."""
+        self._roots = roots
+        self._data_dir = data_dir
+        self._catalog = catalog
+        self._store = store
+        self._encoders = encoders
+        self._busy = busy
+
+    def update(self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled) -> Iterator[Indexed]:
+        """Bring a library up to date with the catalogue.
+
+        Args:
+            now: what is served at present.
+            progress: told of stages "lexical" and "encode".
+            stop: asked often; what was done before it said True stays.
+
+        Yields:
+            Each library worth serving, better with every step; nothing if ``now`` is up to date.
+        """
+        place = {str(root): number for number, root in enumerate(self._roots)}
+        loras = self._catalog.loras(roots=list(place))
+        loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
+        models = self._encoders.model_ids()
+        key = library_module.key_of(loras, models)
+        if now is not None and now.library.key == key and (now.stage == "full" or not models):
+            return
+        tick = _tick(progress, len(loras))
+        texts = [library_module.texts_of(lora) for lora in loras] if models else []
+        if models and self._all_stored(texts):
+            yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
+            return
+        if now is not None and now.stage == "full" and now.library.models == models:
+            # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, since a
+            # later process would take it for complete.
+            library = library_module.build(loras, f"{key}-partial", models, self.fetch, tick)
+            yield Indexed(library, "full")
+        elif now is None or now.library.key != key:
+            library = library_module.build(loras, key, models, None, tick)
+            yield self._saved(library, "lexical")
+        else:
+            library = now.library
+        if not models or stop():
+            return
+        try:
+            for lens, wanted in _texts_by_lens(texts):
+                encoder = self._encoders.get(lens)
+                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=self._busy)
+        except (MissingPart, BadFile) as error:
+            self._encoders.give_up(str(error))
+            yield self._saved(replace(library, key=key, vectors=None), "lexical")
+            return
+        if not stop():
+            vectors = library_module.gather_vectors(texts, self.fetch)
+            yield self._saved(replace(library, key=key, vectors=vectors), "full")
+
+    def _all_stored(self, texts: Sequence[Texts]) -> bool:
+        """Whether every text has its vector already."""
+        models = self._encoders.model_ids()
+        return not any(
+            self._store.missing({text_hash(text) for text in wanted}, models[lens])
+            for lens, wanted in _texts_by_lens(texts)
+        )
+
+    def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Vectors of texts by the encoder of a lens; zeros for empty texts."""
+        matrix, found = self._store.fetch([text_hash(text) for text in texts], self._encoders.model_ids()[lens])
+        empty = np.asarray([not text for text in texts], np.bool_)
+        if empty.any():
+            matrix[empty] = 0
+            found = found & ~empty
+        return matrix, found
+
+    def _folder(self) -> Path:
+        """Where the library of these roots is saved; hosts that share a data folder have one each."""
+        name = blake2b("\0".join(map(str, self._roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        return self._data_dir / "index" / name
+
+    def _saved(self, library: Library, stage: str) -> Indexed:
+        """Save a library and map it back, so that its pages can be dropped."""
+        folder = self._folder()
+        try:
+            library_module.save(library, folder)
+        except OSError as error:  # a full or read-only disk: go on in memory
+            _log.warning("the index could not be saved in %s: %s", folder, error)
+        else:
+            mapped = library_module.load(folder)
+            # Another process may have saved its own meanwhile.
+            if mapped and mapped.key == library.key and (mapped.vectors is None) == (library.vectors is None):
+                library = mapped
+        return Indexed(library, stage)
+
+    def restore(self) -> Indexed | None:
+        """The index that an earlier process saved; its words only, if it was made with other encoders."""
+        library = library_module.load(self._folder()) if self._roots else None
+        if library is None:
+            return None
+        if library.vectors is not None and library.models == self._encoders.model_ids():
+            return Indexed(library, "full")
+        return Indexed(replace(library, vectors=None), "lexical")
+
+    def forget(self) -> None:
+        """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
+        shutil.rmtree(self._folder(), ignore_errors=True)
+
+
+def _tick(progress: ProgressSink | None, total: int) -> Callable[[int], None]:
+    """A counter for `library.build`."""
+    begun = time.monotonic()
+
+    def tick(done: int) -> None:
+        if progress:
+            seconds = max(time.monotonic() - begun, 1e-6)
+            rate = done / seconds
+            progress(Progress("lexical", done, total, rate, (total - done) / rate if rate else None))
+
+    return tick
+
+
+def _texts_by_lens(texts: Sequence[Texts]) -> Iterable[tuple[str, list[str]]]:
+    """The texts each lens encodes; what makes the most difference first."""
+    yield "semantic", [value for text in texts for value in (text.semantic, text.name) if value]
+    yield "artistic", [text.artistic for text in texts if text.artistic]
+    yield "technical", [text.technical for text in texts if text.technical]
+    yield "semantic", [example for text in texts for example in text.examples if example]
