@@ -35,7 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     top: int = 5
-    min_score: float = 0.1
+    min_score: float = 0.05
     diversity: float = 0.15
     explore: float = 0.0
     collapse: bool = True

@@ -95,14 +95,15 @@ def samples(
                 fold = np.asarray([source.fold_of[id_] for id_, _ in members], np.int8)
                 for prompt in asked:
                     weight = 1.0
-                    if id(prompt) in dev:
+                    community = id(prompt) in dev
+                    if community:
                         # A few detail tweakers are a tenth of all labels: balanced by a power of their frequency.
                         often = np.mean([frequency[id_] for id_ in prompt.right])
                         weight = DEV_WEIGHT / float(often**BALANCE) / shuffles / len(sizes)
                     else:
                         weight = 1.0 / shuffles / len(sizes)
                     rows = [place[id_] for id_ in prompt.right if id_ in place]
-                    out.append(_sample(pipeline, ask_of(prompt.text, encode), rows, fold, weight, draw))
+                    out.append(_sample(pipeline, ask_of(prompt.text, encode), rows, fold, weight, community, draw))
                 done += 1
                 tick(done, total)
     return out
@@ -121,6 +122,7 @@ def _sample(
     right_rows: Sequence[int],
     fold: NDArray[np.int8],
     weight: float,
+    community: bool,
     draw: np.random.Generator,
 ) -> Sample:
     """The right LoRAs, the hardest wrong ones by words, and random others."""
@@ -134,7 +136,7 @@ def _sample(
     if len(rest) > room:
         rest = draw.choice(rest, room, replace=False)
     keep = np.concatenate([np.flatnonzero(right), hard, rest]).astype(np.int64)
-    return Sample(table.values[keep], right[keep], fold[found.rows[keep]], weight)
+    return Sample(table.values[keep], right[keep], fold[found.rows[keep]], weight, community)
 
 
 def _split(lora: Lora, draw: np.random.Generator) -> tuple[Lora, list[str]]:
@@ -161,9 +163,9 @@ def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
 
 def _forget(lora: Lora, draw: np.random.Generator) -> Lora:
     """Take metadata away as real collections lack it."""
-    chance = draw.random(5)
+    chance = draw.random(6)
     change: dict[str, object] = {}
-    if chance[0] < 0.08:  # bare: only the file name is known
+    if chance[0] < 0.2:  # bare: only the file name is known
         change = {
             "title": "",
             "description": "",
@@ -180,6 +182,8 @@ def _forget(lora: Lora, draw: np.random.Generator) -> Lora:
             change["stats"] = Stats()
         if chance[3] < 0.08:
             change |= {"tags": (), "roles": ()}
+        if chance[5] < 0.1:
+            change["trigger_sets"] = ()
         if chance[4] < 0.25 and lora.examples:
             # Training tags are absent from the benchmark; the words of example prompts stand in for them.
             counted = Counter(word for example in lora.examples for word in set(terms(example.prompt)))

@@ -43,6 +43,7 @@ class Sample(Struct, frozen=True):
     right: NDArray[np.bool_]  # shape (k,)
     fold: NDArray[np.int8]  # fold of each candidate, shape (k,)
     weight: float
+    community: bool = False  # a prompt of the community, not of a showcase
 
 
 class Recipe(Struct, frozen=True):
@@ -85,6 +86,7 @@ class Lists(Struct, frozen=True):
     there: NDArray[np.bool_]  # shape (n, k); False = padding
     fold: NDArray[np.int8]  # shape (n, k)
     weight: Floats  # shape (n,)
+    community: NDArray[np.bool_]  # shape (n,)
 
 
 def lay_out(samples: Sequence[Sample], features: Sequence[Feature]) -> Lists:
@@ -101,7 +103,8 @@ def lay_out(samples: Sequence[Sample], features: Sequence[Feature]) -> Lists:
         length = len(sample.right)
         inputs[number, :length] = standardise(sample.values[:, at], log, mean, scale)
         right[number, :length], there[number, :length], fold[number, :length] = sample.right, True, sample.fold
-    return Lists(inputs, right, there, fold, np.asarray([sample.weight for sample in samples], np.float32))
+    weight = np.asarray([sample.weight for sample in samples], np.float32)
+    return Lists(inputs, right, there, fold, weight, np.asarray([sample.community for sample in samples], np.bool_))
 
 
 def train(
