@@ -95,7 +95,7 @@ class RecommendLoras:
         negative: str = "",
         base_model: str = AUTO,
         count: int = 5,
-        min_score: float = 0.1,
+        min_score: float = 0.05,
         roles: str = "",
         folders: str = "",
         safety: str = AUTO,

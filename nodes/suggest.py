@@ -69,7 +69,7 @@ class Wish(NamedTuple):
     stack: Sequence[tuple[str, float, float]] = ()
     base_model: str | None = None
     top: int = 5
-    min_score: float = 0.1
+    min_score: float = 0.05
     roles: str = ""
     folders: str = ""
     safety: str = AUTO

@@ -64,7 +64,7 @@ WIDGETS: dict[str, Spec] = {
     "min_score": (
         "FLOAT",
         {
-            "default": 0.1,
+            "default": 0.05,
             "min": 0.0,
             "max": 1.0,
             "step": 0.01,
