@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..errors import BadFile
@@ -30,7 +28,8 @@ if TYPE_CHECKING:
 
 BATCH = 200  # files per transaction
 BATCH_SECONDS = 2.0  # and no later than this, so that a slow drive shows results too
-READ_AHEAD = 4  # files in work at once
+AHEAD = 16  # files that the system is told of before their turn
+AHEAD_BYTES = 1 << 18  # of each: more than nearly every header
 POLL = 0.2  # seconds between two looks whether a pause is over
 
 _log = logging.getLogger(__name__)
@@ -137,7 +136,11 @@ def _described(difference: Difference, describe: Describe, gate: _Gate, meter: M
     batch: list[Entry] = []
     since = time.monotonic()
     try:
-        for file, entry in _read_ahead(difference, describe, lambda: gate.check(meter)):
+        for number, file in enumerate(difference.describe):
+            gate.check(meter)
+            for ahead in difference.describe[number + AHEAD : number + AHEAD + 1]:
+                _announce(ahead)
+            entry = _entry(file, describe, difference.prints.get((file.root, file.path)))
             if entry:
                 batch.append(entry)
             meter.step(note=file.path)
@@ -153,24 +156,20 @@ def _described(difference: Difference, describe: Describe, gate: _Gate, meter: M
         yield batch
 
 
-def _read_ahead(
-    difference: Difference, describe: Describe, check: Callable[[], object]
-) -> Iterator[tuple[LoraFile, Entry | None]]:
-    """Describe files in their order, a few at a time, so that one is parsed while others wait for the disk."""
-    pending: deque[tuple[LoraFile, Future[Entry | None]]] = deque()
-    with ThreadPoolExecutor(READ_AHEAD, "lorarec-scan") as pool:
-        try:
-            for file in difference.describe:
-                check()
-                known = difference.prints.get((file.root, file.path))
-                pending.append((file, pool.submit(_entry, file, describe, known)))
-                if len(pending) >= READ_AHEAD:
-                    first, entry = pending.popleft()
-                    yield first, entry.result()
-        except _Stopped:
-            yield from ((file, entry.result()) for file, entry in pending)  # they are read already: keep them
-            raise
-        yield from ((file, entry.result()) for file, entry in pending)
+def _announce(file: LoraFile) -> None:
+    """Ask the system to read the start of a file soon, so that parsing one overlaps with the disk fetching the next."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    try:
+        handle = os.open(os.path.join(file.root, file.path), os.O_RDONLY)
+    except OSError:
+        return  # its turn to be reported comes later
+    try:
+        os.posix_fadvise(handle, 0, AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+    except OSError:
+        pass  # a file system without it: the file is read when its turn comes
+    finally:
+        os.close(handle)
 
 
 def _entry(file: LoraFile, describe: Describe, known_print: str | None) -> Entry | None:

@@ -65,7 +65,9 @@ class Postings(Struct, frozen=True):
 
     def has(self, term: int, row: int) -> bool:
         """Whether a row has an entry for a term."""
-        return bool((self.rows[self.starts[term] : self.starts[term + 1]] == row).any())
+        rows = self.rows[self.starts[term] : self.starts[term + 1]]  # ascending
+        at = int(np.searchsorted(rows, row))
+        return at < len(rows) and int(rows[at]) == row
 
     def score(self, terms: Ints, weights: Floats) -> Floats:
         """Sum of ``weights[i] * matrix[:, terms[i]]``, shape (count,)."""
