@@ -19,6 +19,8 @@ STAGES = {
     "lexical": "Indexing words",
     "encode": "Encoding texts",
     "hash": "Hashing files",
+    "harvest": "Reading images",
+    "import": "Importing",
     "download": "Downloading",
     "export": "Preparing encoder",
 }

@@ -12,10 +12,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import BadFile
+from ..meter import Meter, Stopped
 from ..types import Cancelled, ProgressSink, ScanProblem
 from .files import SAFETENSORS
 from .ledger import Hashes, Known
-from .meter import Meter
 from .store import Catalog
 from .walk import printable
 
@@ -31,10 +31,6 @@ class HashReport(Struct, frozen=True):
     waiting: int  # still without hashes
     problems: tuple[ScanProblem, ...]
     cancelled: bool
-
-
-class _Stopped(Exception):
-    """Raised between two chunks when the caller cancels."""
 
 
 def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> HashReport:
@@ -60,7 +56,7 @@ def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: 
         nonlocal behind
         behind += count
         if cancelled and cancelled():
-            raise _Stopped
+            raise Stopped
         meter.step(0, share=min(behind / whole, 1.0))
 
     try:
@@ -74,7 +70,7 @@ def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: 
             if behind - stored >= COMMIT_BYTES and results:
                 catalog.ledger.put_hashes(results)
                 results, stored = {}, behind
-    except _Stopped:
+    except Stopped:
         stopped = True
     if results:
         catalog.ledger.put_hashes(results)

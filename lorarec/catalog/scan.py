@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import BadFile
+from ..meter import Gate, Meter, Stopped
 from ..types import Cancelled, Lora, ProgressSink, ScanProblem, ScanReport
 from .compare import Difference, compare
 from .files import LoraFile
 from .fingerprint import fingerprint
 from .ledger import Entry, pack
-from .meter import Meter
 from .partners import pair, suspected
 from .store import Catalog
 from .walk import Walk, printable
@@ -30,14 +30,9 @@ BATCH = 200  # files per transaction
 BATCH_SECONDS = 2.0  # and no later than this, so that a slow drive shows results too
 AHEAD = 16  # files that the system is told of before their turn
 AHEAD_BYTES = 1 << 18  # of each: more than nearly every header
-POLL = 0.2  # seconds between two looks whether a pause is over
 
 _log = logging.getLogger(__name__)
 Describe = Callable[[LoraFile], "Described"]
-
-
-class _Stopped(Exception):
-    """Raised inside the scan when the caller cancels it."""
 
 
 def scan(
@@ -74,7 +69,7 @@ def scan(
 
         describe = describe_file
     begun = time.monotonic()
-    gate = _Gate(cancelled, paused)
+    gate = Gate(cancelled, paused)
     meter = Meter(progress, "scan")
     known = catalog.ledger.known()  # before listing: what another process adds meanwhile then is not taken for gone
     walk = Walk(roots, include, exclude, on_folder=lambda: gate.check(meter))
@@ -97,7 +92,7 @@ def scan(
             changed += sum(place not in difference.new and place not in elsewhere for place in places)
         _pair(catalog)
         meter.finish()
-    except _Stopped:
+    except Stopped:
         _log.info("scan cancelled after %d files", added + changed)
     return ScanReport(
         found=len(files),
@@ -111,27 +106,7 @@ def scan(
     )
 
 
-class _Gate:
-    """Where the scan waits while paused and ends when cancelled."""
-
-    def __init__(self, cancelled: Cancelled | None, paused: Callable[[], bool] | None) -> None:
-        self._cancelled = cancelled
-        self._paused = paused
-        self.stopped = False
-
-    def check(self, meter: Meter) -> bool:
-        """Wait while paused. Never returns True: raises `_Stopped` instead, so that it fits as a stop signal too."""
-        while True:
-            if self._cancelled and self._cancelled():
-                self.stopped = True
-                raise _Stopped
-            if not (self._paused and self._paused()):
-                return False
-            time.sleep(POLL)
-            meter.rest(POLL)
-
-
-def _described(difference: Difference, describe: Describe, gate: _Gate, meter: Meter) -> Iterator[list[Entry]]:
+def _described(difference: Difference, describe: Describe, gate: Gate, meter: Meter) -> Iterator[list[Entry]]:
     """Describe what must be, in batches. What was described when the scan is cancelled still comes out."""
     batch: list[Entry] = []
     since = time.monotonic()
@@ -148,7 +123,7 @@ def _described(difference: Difference, describe: Describe, gate: _Gate, meter: M
                 if batch:
                     yield batch
                 batch, since = [], time.monotonic()
-    except _Stopped:
+    except Stopped:
         if batch:
             yield batch
         raise

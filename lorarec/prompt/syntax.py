@@ -15,6 +15,8 @@ import unicodedata
 
 from msgspec import Struct
 
+from .. import lora_tags
+
 MAX_PROMPT = 40_000  # characters; what lies beyond says nothing new and would only cost time
 _MAX_DEPTH = 24  # deeper nesting is taken as plain text, so that hostile input cannot exhaust the stack
 
@@ -40,7 +42,6 @@ class ParsedPrompt(Struct, frozen=True):
 _COMMENT = re.compile(r"^[ \t]*#(?=\s)[^\n]*|(?:^|(?<=\s))//[^\n]*", re.M)
 _NETWORK = re.compile(r"<([^<>:]{2,40}):([^<>]*)>")
 _NETWORK_KIND = re.compile(r"[a-z_]{2,16}")
-_LORA_KINDS = frozenset({"lora", "lyco", "locon", "loha"})
 _EMBEDDING = re.compile(r"\bembedding:\s*([^\s,()\[\]{}<>:]+)(?::-?\d*\.?\d+)?", re.I)
 _WILDCARD = re.compile(r"__[\w\-/*.]+?__")
 _KEYWORD = re.compile(
@@ -53,6 +54,7 @@ _SPLIT = re.compile(r"[,;，、。；\n|]+|\.(?=\s|$)|(?<=\w)\s+-\s+(?=\w)")
 _ESCAPED = {"\\(": "\ue000", "\\)": "\ue001", "\\[": "\ue002", "\\]": "\ue003", "\\{": "\ue004", "\\}": "\ue005"}
 _PLAIN = str.maketrans({"\ue000": "(", "\ue001": ")", "\ue002": "[", "\ue003": "]", "\ue004": "{", "\ue005": "}"})
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+_BRACKET = re.compile(r"[()\[\]{}]")
 
 
 def parse(prompt: str) -> ParsedPrompt:
@@ -67,9 +69,8 @@ def parse(prompt: str) -> ParsedPrompt:
         kind = match[1].strip().lower()
         if not _NETWORK_KIND.fullmatch(kind):
             return match[0]
-        name, _, tail = match[2].partition(":")
-        if kind in _LORA_KINDS and name.strip():
-            loras.append((name.strip(), _network_weight(tail)))
+        if kind in lora_tags.KINDS and (tag := lora_tags.read_tag(match[2])):
+            loras.append((tag.name, 1.0 if tag.strength is None else tag.strength))
         return ","
 
     def embedding(match: re.Match[str]) -> str:
@@ -93,20 +94,6 @@ def parse(prompt: str) -> ParsedPrompt:
         parts.append(clean)
         at += len(clean) + 2
     return ParsedPrompt(", ".join(parts), tuple(chunks), tuple(loras), tuple(embeddings))
-
-
-def _network_weight(tail: str) -> float:
-    """The UNet strength in what follows the name: ``0.8``, ``0.5:0.7``, ``te=1:unet=0.7``; 1.0 if absent."""
-    weight = 1.0
-    for place, part in enumerate(tail.split(":")):
-        key, named, value = part.partition("=")
-        number = _number(value if named else key)
-        kind = key.strip().lower()
-        if number is None or place > 1 or (named and kind not in {"unet", "te"}):
-            continue
-        if kind != "te" or place == 0:
-            weight = number
-    return weight
 
 
 def _number(text: str) -> float | None:
@@ -166,17 +153,15 @@ def _stronger(a: float, b: float) -> float:
 def _runs(text: str, weight: float, depth: int) -> list[tuple[str | None, float]]:
     """Runs of plain text with their attention; None stands for a boundary between alternatives."""
     runs: list[tuple[str | None, float]] = []
-    at = start = 0
+    start = 0
     pairs = _matches(text) if depth < _MAX_DEPTH else {}
-    while at < len(text):
-        end = pairs.get(at, -1)
-        if end < 0:
-            at += 1
+    for at in sorted(pairs):
+        if at < start:  # inside the pair before
             continue
         if start < at:
             runs.append((_drop_brackets(text[start:at]), weight))
-        runs.extend(_bracket(text[at], text[at + 1 : end], weight, depth + 1))
-        at = start = end + 1
+        runs.extend(_bracket(text[at], text[at + 1 : pairs[at]], weight, depth + 1))
+        start = pairs[at] + 1
     if start < len(text):
         runs.append((_drop_brackets(text[start:]), weight))
     return runs
@@ -221,10 +206,11 @@ def _matches(text: str) -> dict[int, int]:
     """Opening -> closing position of every balanced bracket pair, each kind on its own, in one pass."""
     pairs: dict[int, int] = {}
     open_at: dict[str, list[int]] = {closing: [] for closing in _CLOSING.values()}
-    for at, char in enumerate(text):
+    for bracket in _BRACKET.finditer(text):
+        at, char = bracket.start(), bracket[0]
         if char in _CLOSING:
             open_at[_CLOSING[char]].append(at)
-        elif open_at.get(char):
+        elif open_at[char]:
             pairs[open_at[char].pop()] = at
     return pairs
 
@@ -245,4 +231,4 @@ def _top_level(text: str, separator: str) -> list[str]:
 
 def _drop_brackets(text: str) -> str:
     """Unbalanced brackets are typing errors, not words."""
-    return re.sub(r"[()\[\]{}]", " ", text)
+    return _BRACKET.sub(" ", text)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from lorarec import meter as meter_module
 from lorarec.catalog import scan as scan_module
 from lorarec.catalog.compare import compare
 from lorarec.catalog.files import LoraFile
@@ -377,7 +378,7 @@ def test_cancelling_while_folders_are_listed_loses_no_lora(library):
 
 
 def test_a_pause_holds_the_scan_and_can_be_cancelled(library, monkeypatch):
-    monkeypatch.setattr(scan_module, "POLL", 0.005)
+    monkeypatch.setattr(meter_module, "POLL", 0.005)
     library.put("x.pt")
     busy = threading.Event()
     busy.set()

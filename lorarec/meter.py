@@ -1,13 +1,15 @@
-"""Progress of long work, said often enough for a bar and seldom enough to cost nothing."""
+"""Long work: progress said often enough for a bar and seldom enough to cost nothing, waiting while paused, stopping
+when cancelled."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from ..types import Progress, ProgressSink
+from .types import Cancelled, Progress, ProgressSink
 
 INTERVAL = 0.1  # seconds between two words
+POLL = 0.2  # seconds between two looks whether a pause is over
 
 
 class Meter:
@@ -67,3 +69,28 @@ class Meter:
         left = spent * (1 - share) / share if share else None
         assert self._sink is not None
         self._sink(Progress(self._stage, self._done, self.total, self._done / spent, left, note))
+
+
+class Stopped(Exception):
+    """Raised inside long work when its caller cancels it."""
+
+
+class Gate:
+    """Where long work waits while paused and ends when cancelled."""
+
+    def __init__(self, cancelled: Cancelled | None, paused: Callable[[], bool] | None) -> None:
+        """Remember whom to ask; None: nobody."""
+        self._cancelled = cancelled
+        self._paused = paused
+        self.stopped = False
+
+    def check(self, meter: Meter) -> bool:
+        """Wait while paused. Never returns True: raises `Stopped` instead, so that it fits as a stop signal too."""
+        while True:
+            if self._cancelled and self._cancelled():
+                self.stopped = True
+                raise Stopped
+            if not (self._paused and self._paused()):
+                return False
+            time.sleep(POLL)
+            meter.rest(POLL)
