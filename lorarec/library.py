@@ -6,20 +6,16 @@ This is wiring: it makes documents from lenses and terms, hands them to the lexi
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from . import mapped
 from .catalog import lenses
 from .index.lexical import Document, LexicalIndex
 from .index.retrieve import QueryVectors, Vectors
@@ -32,11 +28,7 @@ from .rank.versions import version_groups
 from .types import Lora
 
 FORMAT = 4  # of the saved form; any change of it or of what is computed here starts afresh
-_MANIFEST = "library.msgpack"
-_CURRENT = "current"
-_SUFFIX = ".library"
-_TRIES = 20
-_STALE = 3600.0  # seconds after which a folder that is not current was left by a process that died
+_KIND = "library"
 
 Floats = NDArray[np.float32]
 Fetch = Callable[[str, Sequence[str]], tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -235,72 +227,11 @@ def _mean(matrix: Floats) -> Floats:
 
 
 def save(library: Library, folder: Path) -> None:
-    """Write a library below a folder and make it the current one, atomically.
-
-    Each is written to a folder of its own, since other processes may map the older one (Windows then refuses to
-    replace it); a small file names the current one. Killed halfway, this leaves the older one current.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix="", suffix=_SUFFIX, dir=folder))
-    count = 0
-
-    def store(value: Any) -> int:
-        nonlocal count
-        if not isinstance(value, np.ndarray):
-            raise TypeError(f"cannot save {type(value).__name__}")
-        np.save(draft / f"{count}.npy", value, allow_pickle=False)
-        count += 1
-        return count - 1
-
-    (draft / _MANIFEST).write_bytes(msgspec.msgpack.encode(library, enc_hook=store))
-    pointer = draft.with_suffix(".current")
-    pointer.write_text(draft.name, encoding="utf-8")
-    retired = _current(folder)
-    os.replace(pointer, folder / _CURRENT)
-    _clear(folder, {draft.name}, retired)
-
-
-def _current(folder: Path) -> str:
-    """Name of the current library's folder, "" if there is none."""
-    try:
-        return (folder / _CURRENT).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _clear(folder: Path, keep: set[str], retired: str) -> None:
-    """Delete the library just replaced, and what killed processes left; one that is still mapped on Windows stays."""
-    for old in folder.glob(f"*{_SUFFIX}"):
-        if old.name in keep:
-            continue
-        try:
-            left_over = time.time() - old.stat().st_mtime > _STALE
-        except OSError:
-            continue  # another process was quicker
-        if old.name == retired or left_over:
-            shutil.rmtree(old, ignore_errors=True)
+    """Write a library below a folder and make it the current one, atomically, see `mapped.save`."""
+    mapped.save(library, folder, _KIND)
 
 
 def load(folder: Path) -> Library | None:
     """Map a saved library back; None if there is none or it cannot be read: it is then built afresh."""
-    for _ in range(_TRIES):  # another process may replace the current one while it is opened here
-        name = _current(folder)
-        library = _open(folder / name) if name.endswith(_SUFFIX) else None
-        if library is not None or name == _current(folder):
-            return library
-    return None
-
-
-def _open(folder: Path) -> Library | None:
-    """Map one saved library."""
-
-    def restore(_: type, number: Any) -> Any:
-        mapped = np.load(folder / f"{int(number)}.npy", mmap_mode="r", allow_pickle=False)
-        return np.asarray(mapped)  # slicing np.memmap itself is ten times as slow
-
-    try:
-        raw = (folder / _MANIFEST).read_bytes()
-        library = msgspec.msgpack.decode(raw, type=Library, dec_hook=restore)
-    except (OSError, ValueError, EOFError, msgspec.DecodeError):
-        return None
-    return library if library.format == FORMAT else None
+    library = mapped.load(folder, _KIND, Library)
+    return library if library is not None and library.format == FORMAT else None

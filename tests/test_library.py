@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from lorarec import library as module
+from lorarec import mapped
 from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, save, texts_of
 from lorarec.types import BaseModelGuess, Example, Lora, Safety
 
@@ -147,7 +148,7 @@ def test_what_killed_processes_left_is_cleared_after_a_while(tmp_path: Path) -> 
     old, fresh = folder / "dead.library", folder / "writing.library"
     for left in (old, fresh):
         left.mkdir(parents=True)
-    os.utime(old, (time.time() - 2 * module._STALE,) * 2)
+    os.utime(old, (time.time() - 2 * mapped._STALE,) * 2)
     save(made(KNIGHT), folder)
     assert not old.exists() and fresh.exists() and load(folder) is not None
 
