@@ -37,6 +37,7 @@ FILE = "lorarec.sqlite3"
 LOCK = "lorarec.lock"
 FORMAT = 1  # of the file as a whole (PRAGMA user_version); parts count their own versions
 BUSY_SECONDS = 30
+READER_SECONDS = 3  # that rewriting the file waits for readers, whose transactions are short
 
 Migrate = Callable[["Connection", int], None]
 
@@ -127,6 +128,28 @@ class Database:
             rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").fetchall()
         return "; ".join(str(row[0]) for row in rows)
 
+    def compact(self) -> bool:
+        """Rewrite the file, so that nothing deleted is left in it or in its journal. Takes a moment for a large file.
+
+        Returns:
+            False if another process was reading meanwhile: remains may then stand in the journal until it ends.
+
+        Raises:
+            StorageError: another process held the lock for `BUSY_SECONDS`, or the disk lacks room for a second copy.
+        """
+        try:
+            with contextlib.closing(self._engine.raw_connection()) as connection:  # outside any transaction
+                cursor = connection.cursor()
+                cursor.execute("VACUUM")
+                cursor.execute(f"PRAGMA busy_timeout = {READER_SECONDS * 1000:.0f}")  # writers wait meanwhile
+                try:
+                    busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+        except sqlite3.Error as error:
+            raise StorageError(_explain(self.path, error)) from error
+        return not busy
+
     def close(self) -> None:
         """Close all pooled connections; the last process to do so folds the journal into the file."""
         self._engine.dispose()
@@ -164,7 +187,7 @@ def open_database(data_dir: Path) -> Database:
             kept = _set_aside(path)
             warning = (
                 f"The database {path} was damaged ({error}); it was kept as {kept.name} and a new one started. "
-                "The LoRAs must be scanned again."
+                "The LoRAs must be scanned again, and the history begins anew: harvest your images again."
             )
             try:
                 _prepare(path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     wait_seconds: float = 10.0
     mirror: str = ""
     proxy: str = ""
+    history: bool = True
+    history_exclude: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    project: str = ""
 
 
 OPTIONS: dict[str, Option] = {
@@ -71,11 +76,20 @@ OPTIONS: dict[str, Option] = {
     "wait_seconds": Option("how long a node waits for a first index", 0, 600),
     "mirror": Option("Hugging Face mirror for `models pull`, e.g. https://hf-mirror.com"),
     "proxy": Option("HTTP proxy for `models pull`"),
+    "history": Option("remember what you make and learn from it; off: nothing is recorded or used"),
+    "history_exclude": Option("never remember prompts that match one of these patterns (regular expressions)"),
+    "images": Option("image folders to learn from, see `lorarec harvest`"),
+    "project": Option("name of the project you work on; its history counts most (empty: none)"),
 }
 
 
 def check(settings: Settings) -> Settings:
     """Return the settings unchanged, or raise `UsageError` naming the first value out of bounds."""
+    for pattern in settings.history_exclude:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise UsageError(f"history_exclude holds {pattern!r}, which is no regular expression ({error})") from None
     for name, option in OPTIONS.items():
         value = getattr(settings, name)
         if option.choices and value not in option.choices:

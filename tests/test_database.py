@@ -168,6 +168,44 @@ def test_folder_names_with_odd_characters(tmp_path):
     assert (folder / FILE).is_file()
 
 
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_what_was_deleted_is_not_left_in_the_files(tmp_path, mode):
+    metadata, thing = _thing("name")
+    with open_database(tmp_path) as database:
+        database.ensure("things", 1, metadata)
+        database.close()  # the journal's mode is changed while nobody uses the file
+        raw = sqlite3.connect(tmp_path / FILE)
+        assert raw.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode.lower()
+        raw.close()
+        with database.write() as connection:
+            connection.execute(sa.insert(thing), [{"id": n, "name": f"secret {n} " * 50} for n in range(500)])
+        with database.write() as connection:
+            connection.execute(sa.delete(thing).where(thing.c.id != 7))
+
+        def secrets() -> bool:
+            return any(b"secret 8 " in path.read_bytes() for path in tmp_path.iterdir())
+
+        assert secrets() or mode == "DELETE"  # some builds of SQLite overwrite what is deleted
+        assert database.compact() is True
+        assert not secrets()
+        with pytest.raises(RuntimeError), database.write() as connection:
+            connection.execute(sa.delete(thing))
+            raise RuntimeError  # transactions still begin where we say
+        with database.read() as connection:
+            assert connection.execute(sa.select(thing.c.id)).scalars().all() == [7]
+
+
+def test_a_reader_keeps_the_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr("lorarec.database.READER_SECONDS", 0.05)
+    metadata, thing = _thing("name")
+    with open_database(tmp_path) as database:
+        database.ensure("things", 1, metadata)
+        with database.read() as connection:
+            connection.execute(sa.select(thing)).fetchall()
+            assert database.compact() is False
+        assert database.compact() is True
+
+
 def test_processes_that_create_at_once(tmp_path):
     code = """
 import sys, pathlib, sqlalchemy as sa

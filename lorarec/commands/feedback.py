@@ -1,0 +1,77 @@
+"""Tell what you think of your LoRAs: suggestions follow at once.
+
+like, dislike, neutral    suggest it sooner, later, as if nothing had been said
+hide, show                never suggest it, suggest it again
+dismiss                   not for this prompt (--prompt) and prompts like it
+
+What you like and hide is kept even with the history off, without the prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from ..errors import UsageError
+from ..present import plain, print_json, remark
+from ..types import Event, EventKind
+from .common import add_json, opened, own_command
+
+KINDS = (
+    EventKind.LIKE,
+    EventKind.DISLIKE,
+    EventKind.NEUTRAL,
+    EventKind.HIDE,
+    EventKind.SHOW,
+    EventKind.DISMISS,
+)
+_SAID = {
+    EventKind.LIKE: "liked",
+    EventKind.DISLIKE: "disliked",
+    EventKind.NEUTRAL: "neither liked nor disliked",
+    EventKind.HIDE: "hidden",
+    EventKind.SHOW: "no longer hidden",
+    EventKind.DISMISS: "dismissed for this prompt",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("kind", choices=[kind.value for kind in KINDS])
+    parser.add_argument("names", nargs="+", metavar="LORA", help="its path below the LoRA folder, file name or title")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="the prompt you were working on")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record the feedback; none of it if a name is unknown.
+
+    Raises:
+        UsageError: a dismissal without a prompt, or with the history off.
+        UnknownLora: no LoRA, or several, go by a name.
+        NotIndexed: there is no index yet.
+    """
+    kind = EventKind(args.kind)
+    if kind is EventKind.DISMISS and not args.prompt.strip():
+        raise UsageError("say for which prompt: --prompt TEXT; `feedback hide` is for all prompts")
+    with opened(args) as recommender:
+        memory = recommender.memory
+        loras = [recommender.find(name) for name in args.names]
+        if kind is EventKind.DISMISS and not memory.history.recording:
+            raise UsageError(f"the history is off, so that nothing is kept for a prompt; `{own_command()} history on`")
+        at, project = time.time(), recommender.settings.project
+        stored = [
+            memory.record_event(Event(kind=kind, lora=lora.id, at=at, prompt=args.prompt, project=project))
+            for lora in loras
+        ]
+    if args.json:
+        rows = zip(loras, stored, strict=True)
+        print_json(
+            [{"lora": lora.path, "id": lora.id, "kind": kind.value, "stored": id_ is not None} for lora, id_ in rows]
+        )
+    elif None not in stored:
+        for lora in loras:
+            print(plain(f"{_SAID[kind]}: {lora.path}"))
+    if None in stored:
+        remark("not recorded: the prompt matches one of the setting history_exclude")
+    return 0

@@ -1,0 +1,260 @@
+"""What the history remembers, for those who learn from it and those who show it.
+
+Rows are mostly put in order here: asked for an order, SQLite walks a whole index of times to save itself the sort,
+instead of using the index that finds the few rows wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from ..types import Event, EventKind, Impression, OutcomeKind, PastGeneration, PastUse, ShownLora
+from .images import LIKED
+from .rows import fetch
+from .schema import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Select
+
+_KINDS = {kind.value: kind for kind in EventKind}
+
+
+class PastCount(Struct, frozen=True):
+    """What another tool counted."""
+
+    source: str  # the tool, as the import names it
+    lora: str  # catalogue id, "" = not linked
+    name: str  # as that tool names it
+    how: str  # how the link was made, see `Linked`
+    count: int
+    at: float | None  # the day counted, or the last use; None = not stated
+
+
+class Counts(Struct, frozen=True):
+    """How much the history holds."""
+
+    generations: int = 0
+    loras: int = 0  # different installed LoRAs that they use
+    unlinked: int = 0  # LoRAs named in them, by different names, that no installed file is known to be
+    images: int = 0  # files seen, also those that taught nothing
+    outcomes: int = 0
+    impressions: int = 0
+    events: int = 0
+    usage: int = 0  # counts of other tools
+    first: float | None = None  # when the oldest and the newest generation were made
+    last: float | None = None
+
+
+def within(column: ColumnElement[Any], since: float | None, until: float | None) -> list[ColumnElement[bool]]:
+    """Conditions: since <= column < until, where given."""
+    low = [] if since is None else [column >= since]
+    return low if until is None else [*low, column < until]
+
+
+def meant(lora: str, table_columns: Any) -> ColumnElement[bool]:
+    """Condition: a row is about a LoRA, given by catalogue id or by the name that an image or tool uses."""
+    import sqlalchemy as sa
+
+    return sa.or_(table_columns.lora == lora, table_columns.name == lora)
+
+
+def past(
+    connection: Connection,
+    user: str | None,
+    since: float | None = None,
+    until: float | None = None,
+    lora: str | None = None,
+    project: str | None = None,
+    limit: int | None = None,
+) -> list[PastGeneration]:
+    """Generations, oldest first; of more than ``limit`` the newest."""
+    import sqlalchemy as sa
+
+    t = tables()
+    g, u = t.generation.c, t.use.c
+    chosen = sa.select(g.id).where(g.user == user, *within(g.made, since, until))
+    if lora is not None:
+        chosen = chosen.where(g.id.in_(sa.select(u.generation).where(u.user == user, meant(lora, u))))
+    if project is not None:
+        chosen = chosen.where(g.project == project)
+    if limit is not None:
+        chosen = chosen.order_by(g.made.desc(), g.id.desc()).limit(limit)
+
+    uses = _uses(connection, chosen)
+    images = _images(connection, chosen)
+    deleted = _images(connection, chosen, OutcomeKind.DELETED)
+    liked = _images(connection, chosen, *LIKED)
+    columns = (g.made, g.id, g.prompt, g.negative, g.base_model, g.checkpoint, g.project, g.host)
+    return [
+        PastGeneration(
+            id=id_,
+            made=made,
+            prompt=prompt,
+            negative=negative,
+            base_model=base_model,
+            checkpoint=checkpoint,
+            project=of_project,
+            host=host,
+            loras=tuple(uses.get(id_, ())),
+            images=images.get(id_, 0),
+            deleted=deleted.get(id_, 0),
+            liked=liked.get(id_, 0),
+        )
+        for made, id_, prompt, negative, base_model, checkpoint, of_project, host in sorted(
+            fetch(connection, chosen.with_only_columns(*columns))
+        )
+    ]
+
+
+def _uses(connection: Connection, generations: Select[Any]) -> dict[int, list[PastUse]]:
+    import sqlalchemy as sa
+
+    c = tables().use.c
+    query = sa.select(c.generation, c.lora, c.name, c.strength, c.how).where(c.generation.in_(generations))
+    found: dict[int, list[PastUse]] = {}
+    for generation, *rest in fetch(connection, query.order_by(c.id)):
+        found.setdefault(generation, []).append(PastUse(*rest))
+    return found
+
+
+def _images(connection: Connection, generations: Select[Any], *outcomes: OutcomeKind) -> dict[int, int]:
+    """How many files each generation has; only those with one of these outcomes, where given."""
+    import sqlalchemy as sa
+
+    t = tables()
+    i, o = t.image.c, t.outcome.c
+    query = sa.select(i.generation, sa.func.count(i.id.distinct())).where(i.generation.in_(generations))
+    if outcomes:
+        query = query.join(t.outcome, o.image == i.id).where(o.what.in_([kind.value for kind in outcomes]))
+    return dict(fetch(connection, query.group_by(i.generation)))
+
+
+def events(
+    connection: Connection,
+    user: str | None,
+    since: float | None = None,
+    until: float | None = None,
+    lora: str | None = None,
+    kinds: Collection[EventKind] | None = None,
+    limit: int | None = None,
+) -> list[Event]:
+    """Events, oldest first; of more than ``limit`` the newest."""
+    import sqlalchemy as sa
+
+    c = tables().event.c
+    columns = (c.at, c.id, c.what, c.lora, c.strength, c.before, c.impression, c.prompt, c.project)
+    query = sa.select(*columns).where(c.user == user, *within(c.at, since, until))
+    if lora is not None:
+        query = query.where(c.lora == lora)
+    if kinds is not None:
+        query = query.where(c.what.in_([kind.value for kind in kinds]))
+    if limit is not None:
+        query = query.order_by(c.at.desc(), c.id.desc()).limit(limit)
+    return [
+        Event(
+            kind=_KINDS[what],
+            lora=of,
+            at=at,
+            strength=strength,
+            before=before,
+            impression=impression,
+            prompt=prompt,
+            project=project,
+        )
+        for at, _, what, of, strength, before, impression, prompt, project in sorted(fetch(connection, query))
+    ]
+
+
+def impressions(
+    connection: Connection,
+    user: str | None,
+    since: float | None = None,
+    until: float | None = None,
+    limit: int | None = None,
+) -> dict[int, Impression]:
+    """``{id: answer}``, oldest first; of more than ``limit`` the newest."""
+    import sqlalchemy as sa
+
+    t = tables()
+    c, s = t.impression.c, t.shown.c
+    chosen = sa.select(c.id).where(c.user == user, *within(c.at, since, until))
+    chosen = chosen.order_by(c.at.desc(), c.id.desc()).limit(limit)
+    shown: dict[int, list[ShownLora]] = {}
+    query: Select[Any] = (
+        sa.select(s.impression, s.lora, s.score, s.propensity).where(s.impression.in_(chosen)).order_by(s.position)
+    )
+    for impression, *rest in fetch(connection, query):
+        shown.setdefault(impression, []).append(ShownLora(*rest))
+    query = sa.select(c.id, c.at, c.prompt, c.base_model, c.active, c.project).where(c.id.in_(chosen))
+    return {
+        id_: Impression(
+            at=at,
+            prompt=prompt,
+            shown=tuple(shown.get(id_, ())),
+            base_model=base_model,
+            active=tuple(msgspec.json.decode(active)),
+            project=project,
+        )
+        for id_, at, prompt, base_model, active, project in fetch(connection, query.order_by(c.at, c.id))
+    }
+
+
+def usage(connection: Connection, user: str | None) -> list[PastCount]:
+    """Counts of other tools, in the order they came."""
+    import sqlalchemy as sa
+
+    c = tables().usage.c
+    query = sa.select(c.source, c.lora, c.name, c.how, c.count, c.at).where(c.user == user).order_by(c.id)
+    return [PastCount(*row) for row in fetch(connection, query)]
+
+
+def latest(connection: Connection, user: str | None, kinds: Sequence[EventKind]) -> dict[str, EventKind]:
+    """``{catalogue id: the last of these kinds that happened to it}``."""
+    import sqlalchemy as sa
+
+    c = tables().event.c
+    query = sa.select(c.at, c.id, c.lora, c.what).where(c.user == user, c.what.in_([kind.value for kind in kinds]))
+    return {lora: _KINDS[what] for _, _, lora, what in sorted(fetch(connection, query))}
+
+
+def counts(connection: Connection, user: str | None) -> Counts:
+    """How much there is of everything."""
+    import sqlalchemy as sa
+
+    t = tables()
+    g, u = t.generation.c, t.use.c
+
+    def number(table: Any) -> int:
+        query = sa.select(sa.func.count()).select_from(table).where(table.c.user == user)
+        return int(connection.execute(query).scalar() or 0)
+
+    def distinct(column: Any, condition: ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count(column.distinct())).where(u.user == user, condition)
+        return int(connection.execute(query).scalar() or 0)
+
+    [(first, last)] = fetch(connection, sa.select(sa.func.min(g.made), sa.func.max(g.made)).where(g.user == user))
+    return Counts(
+        generations=number(t.generation),
+        loras=distinct(u.lora, u.lora != ""),
+        unlinked=distinct(u.name, u.lora == ""),
+        images=number(t.image),
+        outcomes=number(t.outcome),
+        impressions=number(t.impression),
+        events=number(t.event),
+        usage=number(t.usage),
+        first=first,
+        last=last,
+    )
+
+
+def version(connection: Connection, user: str | None) -> str:
+    """See `History.version`."""
+    import sqlalchemy as sa
+
+    c = tables().state.c
+    row = connection.execute(sa.select(c.token, c.version).where(c.user == user)).fetchone()
+    return f"{row[0]}-{row[1]}" if row else ""

@@ -1,0 +1,90 @@
+"""A large history stays quick: what is asked while somebody waits finds its rows by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from lorarec.database import Database, open_database
+from lorarec.history.adding import UsageCount
+from lorarec.history.schema import tables
+from lorarec.history.store import History
+from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, OutcomeKind, ShownLora, Use
+
+LIKE = Event(kind=EventKind.LIKE, lora="a", at=1.0, impression=1)
+ANSWER = Impression(at=1.0, prompt="p", shown=(ShownLora("a", 0.5),))
+IMAGE = ImageFile("/out/1.png", 1, 1)
+
+QUESTIONS: dict[str, Callable[[History], object]] = {
+    "version": lambda history: history.version(),
+    "add_event": lambda history: history.add_event(LIKE),
+    "add_impression": lambda history: history.add_impression(ANSWER),
+    "add_generations": lambda history: history.add_generations([made(n) for n in range(600)], link),
+    "again, read otherwise": lambda history: history.add_images([IMAGE]),
+    "add_outcomes": lambda history: history.add_outcomes([(IMAGE.path, OutcomeKind.KEPT, 1.0)]),
+    "add_usage": lambda history: history.add_usage("tool", [UsageCount(Use(name="b"), 1)], link),
+    "mark_gone": lambda history: history.mark_gone([IMAGE.path], 1.0),
+    "known_images": lambda history: history.known_images("/out"),
+    "relink": lambda history: history.relink(lambda use: Linked("id", "name")),
+    "opinions": lambda history: history.opinions(),
+    "hidden": lambda history: history.hidden(),
+    "events since": lambda history: history.events(since=5.0),
+    "events of a LoRA": lambda history: history.events(lora="a"),
+    "events of a kind": lambda history: history.events(kinds=[EventKind.DISMISS]),
+    "the last events": lambda history: history.events(limit=5),
+    "the last answers": lambda history: history.impressions(limit=5),
+    "the last generations": lambda history: history.past(limit=5),
+    "generations since": lambda history: history.past(since=5.0),
+}
+
+
+def link(use: Use) -> Linked:
+    return Linked("", "") if use.name == "b" else Linked(f"id-{use.name}", "name")
+
+
+def made(n: int) -> tuple[Generation, ImageFile]:
+    uses = (Use(name="a"), Use(name="b"))
+    return Generation(prompt=f"p {n}", loras=uses, made=float(n)), ImageFile(f"/out/{n}.png", 1, 1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with open_database(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_table_is_walked_from_end_to_end(database: Database, question: str) -> None:
+    history = History(database)
+    history.add_generations([made(n) for n in range(3)], link)
+    history.add_usage("tool", [UsageCount(Use(name="b"), 2)], link)
+    history.add_impression(ANSWER)
+    history.add_event(LIKE)
+    asked: list[tuple[str, object]] = []
+
+    @sa.event.listens_for(database._engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, _c: object, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            asked.append((statement, parameters[0] if many else parameters))  # type: ignore[index]
+
+    QUESTIONS[question](history)
+    sa.event.remove(database._engine, "before_cursor_execute", note)
+    assert asked or question in ("add_impression",)
+    with database.read() as connection:
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps = [row[3] for row in plan]
+            walked = [step for step in steps if step.startswith("SCAN history_")]
+            if "LIMIT" not in statement and "history_state" not in statement:
+                walked += [step for step in steps if step.endswith("(user=?)")]  # everything that the one user has
+            assert walked == [], f"{statement}\n{steps}"
+
+
+def test_deleting_a_row_finds_those_that_refer_to_it() -> None:
+    for table in tables().metadata.tables.values():
+        indexed = {index.columns[0].name for index in table.indexes}
+        indexed |= {next(iter(one.columns)).name for one in table.constraints if isinstance(one, sa.UniqueConstraint)}
+        assert {key.parent.name for key in table.foreign_keys} <= indexed
