@@ -275,6 +275,14 @@ def canonical(text: str) -> str | None:
     return canonical(head) if colon and head else None
 
 
+def named(text: str | None) -> str:
+    """Canonical base model that the name of a base model or checkpoint tells, "" if it tells none."""
+    if not text:
+        return ""
+    guess = None if canonical(text) else guess_checkpoint(text)
+    return canonical(text) or (guess.name if guess else "")
+
+
 @lru_cache(maxsize=4096)
 def guess_checkpoint(name: str) -> BaseModelGuess | None:
     """Guess the base model of a checkpoint from its file name, title, SHA-256 or Civitai version id; None if nothing in

@@ -1,0 +1,1 @@
+"""Image files -> generations: the texts inside them, one reader per generator, folders into the history."""
