@@ -1,0 +1,1 @@
+"""What other tools remember of the user's LoRAs, read only."""
