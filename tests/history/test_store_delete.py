@@ -81,6 +81,7 @@ def test_a_period(history: History, database: Database) -> None:
         "generation": 2,
         "use": 4,
         "image": 4,
+        "source": 0,
         "outcome": 2,
         "impression": 2,
         "shown": 4,

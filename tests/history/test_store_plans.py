@@ -47,7 +47,8 @@ def link(use: Use) -> Linked:
 
 def made(n: int) -> tuple[Generation, ImageFile]:
     uses = (Use(name="a"), Use(name="b"))
-    return Generation(prompt=f"p {n}", loras=uses, made=float(n)), ImageFile(f"/out/{n}.png", 1, 1)
+    generation = Generation(prompt=f"p {n}", loras=uses, seed=n, made=float(n), sources=(f"{n}.jpg",))
+    return generation, ImageFile(f"/out/{n}.png", 1, 1)
 
 
 @pytest.fixture

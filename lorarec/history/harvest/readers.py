@@ -39,13 +39,18 @@ def _alone(read: Callable[[str], Generation | None]) -> Callable[[str, Mapping[s
 
 
 def _read_graph(text: str, metadata: Mapping[str, str], known: Known) -> Generation | None:
-    """The graph that ComfyUI ran; what it does not know of prompts from the infotext beside it."""
+    """The graph that ComfyUI ran; what it does not know of prompts from the infotext beside it.
+
+    Where it only enlarges, the infotext tells of the image that it loaded.
+    """
     graph = _body(text, "prompt")
     if graph is None:
         return None
     graph = _as_queued(graph, metadata.get("lorarec", ""))
     made = read_prompt(graph, known)
     if made.prompt is None and (beside := a1111.read(metadata.get("parameters", ""))):
+        if not made.teaches:
+            return replace(beside, sources=made.sources, upscaled=beside.upscaled + made.upscaled)
         made = replace(made, prompt=beside.prompt, negative=beside.negative if made.negative is None else made.negative)
     return made
 

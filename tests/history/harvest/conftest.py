@@ -70,8 +70,8 @@ def write_png(
 ) -> Path:
     """Write a PNG file.
 
-    ``kind`` is the chunk of the texts: tEXt, zTXt, iTXt or iTXt-compressed; ``pixels`` the number of chunks of image
-    data, 8 KiB each if there are several.
+    ``kind`` is the chunk of the texts: tEXt, zTXt, iTXt, iTXt-compressed or ComfyUI's comf; ``pixels`` the number of
+    chunks of image data, 8 KiB each if there are several.
     """
 
     def chunk(name: bytes, content: bytes) -> bytes:

@@ -350,3 +350,21 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
     start = time.perf_counter()
     a1111.read(text)
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("more", "times"),
+    [
+        ("", 0),
+        ("Hires upscale: 1.5, Hires steps: 12, Hires upscaler: Latent", 1),
+        ("Hires resize: 1024x1536, Hires upscaler: 4x-UltraSharp", 1),
+        ("HiRes mode: 1, Hires upscaler: Latent, Hires scale: 2", 1),  # SD.Next
+        ("Hires steps: 12, Hires CFG scale: 6", 0),  # SD.Next's refiner
+        ("Postprocess upscale by: 2, Postprocess upscaler: Lanczos", 1),
+        ("Postprocess upscale to: 2048x2048, Hires upscale: 2", 2),
+    ],
+)
+def test_how_often_it_was_enlarged(more: str, times: int) -> None:
+    found = read(f"a cat\n{PARAMETERS}, {more}")
+    assert found.upscaled == times
+    assert (found.width, found.height) == (512, 768), "the size of the first pass"

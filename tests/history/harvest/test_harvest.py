@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -46,12 +47,25 @@ class Place:
         self.images.mkdir()
         self.history = history
 
-    def put(self, name: str, prompt: str, seed: int = 1, age: float = 0.0, noise: bytes = b"", tail: str = "") -> Path:
-        """An image by A1111, made ``age`` days before the newest possible."""
+    def put(
+        self,
+        name: str,
+        prompt: str,
+        seed: int = 1,
+        age: float = 0.0,
+        noise: bytes = b"",
+        tail: str = "",
+        **texts: str,
+    ) -> Path:
+        """An image by A1111, made ``age`` days before the newest possible; ``texts`` stand beside the usual one."""
         path = self.images / name
         path.parent.mkdir(parents=True, exist_ok=True)
         settings = f"Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x768{tail}"
-        path.write_bytes(png({"parameters": f"{prompt}\nNegative prompt: blurry\n{settings}"}, noise))
+        usual = {"parameters": f"{prompt}\nNegative prompt: blurry\n{settings}"}
+        return self.write(path, usual | texts, age, noise)
+
+    def write(self, path: Path, texts: dict[str, str], age: float = 0.0, noise: bytes = b"") -> Path:
+        path.write_bytes(png(texts, noise))
         os.utime(path, (NEWEST - age * DAY, NEWEST - age * DAY))
         return path
 
@@ -338,6 +352,72 @@ def test_other_folders_are_left_alone(place: Place) -> None:
     path.unlink()
     assert place.harvest(place.images / "one").gone == 0
     assert place.harvest().gone == 1
+
+
+# -- what is made of it ------------------------------------------------------------------------------------------------
+
+EXTRAS = "Postprocess upscale by: 2, Postprocess upscaler: 4x-UltraSharp"
+HIRES = ", Hires upscale: 2, Hires upscaler: Latent"
+
+
+@pytest.mark.parametrize(
+    "redo",
+    [{"extras": EXTRAS, "postprocessing": EXTRAS}, {"tail": HIRES}, {"tail": ", Size: 768x1152"}],
+    ids=["extras", "hires fix", "larger size"],
+)
+def test_an_image_that_is_enlarged_later_is_upscaled(place: Place, redo: dict[str, str]) -> None:
+    place.put("a.png", "a fox", age=2)
+    place.put("b.png", "a fox", age=1, **redo)
+    place.put("c.png", "an owl", age=1, seed=2)
+    place.put("restored.png", "an owl", age=0, seed=2, extras="GFPGAN visibility: 1")
+    place.harvest()
+    assert sum(liked for *_, liked in outcomes(place)) == 1
+    assert next(one.liked for one in place.past() if one.prompt == "a fox") == 1
+
+
+def comfyui(kind: str) -> dict[str, str]:
+    """What ComfyUI writes into an image that starts from "fox_00001_.png" and is made anew or only enlarged."""
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "fox_00001_.png"}},
+        "2": {"class_type": "VAEEncode", "inputs": {"pixels": ["1", 0]}},
+        "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox at night"}},
+        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "base.safetensors"}},
+        "5": {
+            "class_type": "KSampler",
+            "inputs": {"model": ["4", 0], "positive": ["3", 0], "latent_image": ["2", 0], "seed": 1, "steps": 9},
+        },
+        "6": {"class_type": "SaveImage", "inputs": {"images": ["5", 0]}},
+    }
+    enlarging = {
+        "1": graph["1"],
+        "2": {"class_type": "ImageUpscaleWithModel", "inputs": {"image": ["1", 0]}},
+        "6": {"class_type": "SaveImage", "inputs": {"images": ["2", 0]}},
+    }
+    return {"prompt": json.dumps(graph if kind == "reused" else enlarging)}
+
+
+@pytest.mark.parametrize("kind", ["reused", "upscaled"])
+def test_an_image_that_another_one_starts_from_is_known_by_its_name(place: Place, kind: str) -> None:
+    place.put("fox_00001_.png", "a fox", age=2)
+    place.write(place.images / "new.png", comfyui(kind), age=1)
+    report = place.harvest()
+    assert (report.new, report.bare, report.readers) == (2, 0, {"a1111:parameters": 1, "comfyui:prompt": 1})
+    assert [row["what"] for row in place.history.export() if row["kind"] == "outcome"] == [kind]
+    assert next(one.liked for one in place.past() if one.prompt == "a fox") == 1
+    assert len(place.past()) == (2 if kind == "reused" else 1)
+    again = place.harvest()
+    assert again.new == 0 and place.history.counts().outcomes == 1
+
+
+def test_a_source_that_is_read_after_a_pause_is_known_all_the_same(place: Place) -> None:
+    """The newest come first, so that what was made from an image is read before it."""
+    place.put("fox_00001_.png", "a fox", age=2)
+    place.write(place.images / "new.png", comfyui("reused"), age=1)
+    asked = iter([False] * 2 + [True] * 100)
+    report = place.harvest(cancelled=lambda: next(asked))
+    assert report.cancelled and report.new == 1 and report.readers == {"comfyui:prompt": 1}
+    place.harvest()
+    assert place.history.counts().outcomes == 1
 
 
 # -- stopping and going on ---------------------------------------------------------------------------------------------

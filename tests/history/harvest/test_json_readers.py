@@ -186,6 +186,32 @@ def test_invoke_of_today_and_of_3() -> None:
     assert (found.checkpoint, found.base_model) == ("Juggernaut XL", "SDXL")
 
 
+def test_invoke_names_the_images_that_went_in() -> None:
+    metadata = {
+        "generation_mode": "sdxl_img2img",
+        "positive_prompt": "a cat",
+        "init_image": "first.png",
+        "controlnets": [{"image": {"image_name": "pose.png"}, "control_weight": 1.0}],
+        "ref_images": [{"config": {"image": {"original": {"image": {"image_name": "look.png"}}}}}],
+        "canvas_v2_metadata": {
+            "rasterLayers": [{"objects": [{"image": {"image_name": "first.png"}}, {"image": None}]}]
+        },
+        "upscale_initial_image": {"image_name": 7, "width": 512},
+    }
+    found = invoke.read_metadata(json.dumps(metadata))
+    assert found is not None
+    assert (set(found.sources), len(found.sources), found.upscaled) == ({"first.png", "pose.png", "look.png"}, 3, 0)
+    metadata |= {"upscale_initial_image": {"image_name": "small.png"}, "upscale_scale": 2}
+    found = invoke.read_metadata(json.dumps(metadata))
+    assert found is not None and "small.png" in found.sources and found.upscaled == 1
+
+
+@pytest.mark.parametrize(("scale", "times"), [("1.5", 1), (2, 1), ("1", 0), (None, 0), ("x", 0)])
+def test_swarms_refiner_may_enlarge(scale: object, times: int) -> None:
+    found = swarm.read(json.dumps({"sui_image_params": {"prompt": "a cat", "refinerupscale": scale}}))
+    assert found is not None and found.upscaled == times
+
+
 def test_invoke_of_2() -> None:
     image = {
         "prompt": [{"prompt": "a cat withLora(ink, 0.6) [dog] on a mat [blurry, bad]", "weight": 1.0}],

@@ -48,6 +48,18 @@ def test_png_is_not_read_to_its_end_once_the_texts_are_found(tmp_path: Path, wri
     assert read_metadata(path) == {"parameters": INFOTEXT}
 
 
+def test_comfyuis_own_chunks_behind_the_frames_of_an_animated_png(tmp_path: Path, write_png: Write) -> None:
+    texts = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}', "lorarec": '{"1": {}}'}
+    path = write_png(tmp_path / "a.png", texts, kind="comf", after_idat=True, pixels=40)
+    assert read_metadata(path) == texts
+
+
+def test_png_text_behind_a_long_one_is_read_too(tmp_path: Path, write_png: Write) -> None:
+    """As what our own node notes stands behind the workflow."""
+    texts = {"prompt": "{}", "workflow": "x" * (3 * HEAD), "lorarec": "{}"}
+    assert read_metadata(write_png(tmp_path / "a.png", texts)) == texts
+
+
 def test_png_latin_1_as_the_format_says(tmp_path: Path, write_png: Write) -> None:
     path = write_png(tmp_path / "a.png", {"parameters": "déjà vu"}, encoding="latin-1")
     assert read_metadata(path) == {"parameters": "déjà vu"}

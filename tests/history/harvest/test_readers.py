@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lorarec.history.harvest.metadata import read_metadata
 from lorarec.history.harvest.readers import READERS, read_generation
@@ -128,6 +129,33 @@ def test_graphs_in_exif(texts: dict[str, str]) -> None:
 )
 def test_what_states_no_generation(texts: dict[str, str]) -> None:
     assert read_generation(texts) is None
+
+
+ENLARGING = json.dumps(
+    {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},
+        "2": {"class_type": "ImageUpscaleWithModel", "inputs": {"image": ["1", 0]}},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["2", 0]}},
+    }
+)
+
+
+def test_a_graph_that_only_enlarges_is_the_last_resort() -> None:
+    found = read(prompt=ENLARGING, workflow='{"nodes": []}')
+    assert (found.teaches, found.sources, found.upscaled, found.reader) == (False, ("cat.png",), 1, "comfyui:prompt")
+    beside = read(parameters=INFOTEXT)
+    found = read(prompt=ENLARGING, parameters=INFOTEXT)
+    assert found == replace(beside, reader="comfyui:prompt", sources=("cat.png",), upscaled=1)
+    assert read_generation({"prompt": ENLARGING.replace("cat.png", "clipspace/cat.png")}) is None
+
+
+@pytest.mark.parametrize("key", ["extras", "postprocessing"])
+def test_the_extras_of_a1111_keep_how_the_image_was_made(key: str) -> None:
+    extras = {key: "Postprocess upscale by: 4, Postprocess upscaler: R-ESRGAN 4x+"}
+    for texts in ({"parameters": INFOTEXT}, {"prompt": json.dumps(graph())}):
+        before = read(**texts)
+        assert read(**texts, **extras) == replace(before, upscaled=1)
+        assert read(**texts, **{key: "GFPGAN visibility: 1"}) == before
 
 
 def test_from_file_to_generation(tmp_path: Path, write_png: Callable[..., Path]) -> None:

@@ -111,6 +111,7 @@ EXPECTED: dict[str, Generation | None] = {
         cfg=1.0,
         host="comfyui",  # the size is that of the depth map, which is not stated
         reader="comfyui:prompt",
+        sources=("shark_depthmap.png",),
     ),
     "comfyanonymous_d8d44fa0_model-merging-lora.png": Generation(
         prompt="beautiful scenery nature glass bottle landscape, , purple galaxy bottle,",
@@ -155,6 +156,7 @@ EXPECTED: dict[str, Generation | None] = {
         height=1280,
         host="comfyui",
         reader="comfyui:prompt",
+        upscaled=1,
     ),
     "d3x-at_40423303_invokeai-dream1.png": Generation(
         prompt=WOMAN,
@@ -195,6 +197,7 @@ EXPECTED: dict[str, Generation | None] = {
         height=1024,
         host="invokeai",
         reader="invokeai:invokeai_metadata",
+        sources=("21b3ddb9-089b-49fd-b074-0b9fdac3ab3e.png",),  # of an IP-Adapter
     ),
     "d3x-at_8d578329_img2img-cropped.png": Generation(
         prompt="photograph of victorian woman with wings, sky clouds, meadow grass\n",
@@ -206,6 +209,7 @@ EXPECTED: dict[str, Generation | None] = {
         cfg=8.0,
         host="comfyui",  # the size is that of the picture it starts from
         reader="comfyui:prompt",
+        sources=("example.png",),
     ),
     "d3x-at_9771672e_empty-image.png": None,
     "d3x-at_cf0e10c4_novelai1-cropped.png": Generation(

@@ -45,12 +45,12 @@ def real_workflows() -> Path:
 
 @pytest.fixture(scope="session")
 def read_real(real_workflows: Path) -> ReadReal:
-    """What the readers make of a real file, long texts abridged."""
+    """What the readers make of a real file, long texts abridged, without its origin: see test_origins.py."""
 
     def read(name: str) -> Generation:
         content = json.loads((real_workflows / name).read_text(encoding="utf-8"))
         made = (read_prompt if name.endswith(".api.json") else read_workflow)(content, in_catalogue)
-        return replace(made, prompt=abridged(made.prompt), negative=abridged(made.negative))
+        return replace(made, prompt=abridged(made.prompt), negative=abridged(made.negative), sources=(), upscaled=0)
 
     return read
 
