@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from . import base_models
 from .catalog.lenses import STYLE_WORDS
 from .encode.lens_encoders import LensEncoders
 from .encode.profiles import LENSES
@@ -12,6 +13,7 @@ from .errors import BadFile, MissingPart, UnknownLora
 from .index.retrieve import QueryVectors
 from .library import Library
 from .lookup import Lookup
+from .own import Own, consult
 from .pipeline import Ask, base_known
 from .prompt.read import ReadPrompt, read
 from .types import Active, Encoder, Query
@@ -19,7 +21,14 @@ from .types import Active, Encoder, Query
 Floats = NDArray[np.float32]
 
 
-def ask(query: Query, library: Library, lookup: Lookup, encoders: LensEncoders) -> Ask:
+def ask(
+    query: Query,
+    library: Library,
+    lookup: Lookup,
+    encoders: LensEncoders,
+    own: Own | None = None,
+    recency: Floats | None = None,
+) -> Ask:
     """Read and encode a query; what could not be understood becomes a note.
 
     Args:
@@ -27,6 +36,8 @@ def ask(query: Query, library: Library, lookup: Lookup, encoders: LensEncoders) 
         library: what it is asked of.
         lookup: its names.
         encoders: given up if none of them can be run.
+        own: the user's history beside the library; None: there is none.
+        recency: 1 = newest file, shape (n,); needed with ``own``.
     """
     prompt = read(query)
     notes: list[str] = []
@@ -50,7 +61,18 @@ def ask(query: Query, library: Library, lookup: Lookup, encoders: LensEncoders) 
     if not encoders.available:
         notes.append("matched by words only: " + ("; ".join(encoders.problems) or "no encoder is installed"))
     rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
-    return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes))
+    consulted = None
+    if own is not None and recency is not None:
+        consulted = consult(
+            own,
+            library,
+            recency,
+            prompt.terms,
+            vectors.semantic if vectors is not None else None,
+            active=rows.tolist(),
+            base_model=base_models.named(query.base_model),
+        )
+    return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted)
 
 
 def encode(prompt: ReadPrompt, encoders: LensEncoders) -> QueryVectors:

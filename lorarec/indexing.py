@@ -121,14 +121,23 @@ class Indexer:
             found = found & ~empty
         return matrix, found
 
-    def _folder(self) -> Path:
+    def embed(self, lens: str, texts: Sequence[str], progress: ProgressSink | None = None) -> Floats:
+        """Vectors of texts, those that are missing encoded first. Raises `MissingPart`, `BadFile`."""
+        if not self._encoders.model_ids():
+            raise MissingPart("; ".join(self._encoders.problems) or "no encoder is installed")
+        wanted = [text for text in texts if text]
+        self._store.encode_missing(wanted, self._encoders.get(lens), progress=progress, paused=self._busy)
+        return self.fetch(lens, texts)[0]
+
+    @property
+    def folder(self) -> Path:
         """Where the library of these roots is saved; hosts that share a data folder have one each."""
         name = blake2b("\0".join(map(str, self._roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
         return self._data_dir / "index" / name
 
     def _saved(self, library: Library, stage: str) -> Indexed:
         """Save a library and map it back, so that its pages can be dropped."""
-        folder = self._folder()
+        folder = self.folder
         try:
             library_module.save(library, folder)
         except OSError as error:  # a full or read-only disk: go on in memory
@@ -142,7 +151,7 @@ class Indexer:
 
     def restore(self) -> Indexed | None:
         """The index that an earlier process saved; its words only, if it was made with other encoders."""
-        library = library_module.load(self._folder()) if self._roots else None
+        library = library_module.load(self.folder) if self._roots else None
         if library is None:
             return None
         if library.vectors is not None and library.models == self._encoders.model_ids():
@@ -151,7 +160,7 @@ class Indexer:
 
     def forget(self) -> None:
         """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
-        shutil.rmtree(self._folder(), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _tick(progress: ProgressSink | None, total: int) -> Callable[[int], None]:

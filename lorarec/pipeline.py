@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 
 import numpy as np
@@ -16,12 +16,15 @@ from .index.retrieve import PER_SOURCE, QueryVectors, View, retrieve
 from .index.vectors import index_class
 from .library import Library
 from .matching import Matcher
+from .own import Consulted
 from .prompt.read import ReadPrompt
 from .rank import diversify, explain
 from .rank.blend import Blend
+from .rank.explain import Personally
+from .rank.personal import Personal
 from .rank.signals import SIGNALS, signal_table
 from .rank.similar import likeness
-from .rank.strength import Curve, suggest
+from .rank.strength import USUAL, Curve, Own, suggest
 from .settings import Settings
 from .types import (
     Active,
@@ -63,19 +66,38 @@ class Ask(Struct, frozen=True):
     active_rows: NDArray[np.int64]  # their rows in the library
     seed_row: int = -1  # the LoRA that is asked for similar ones
     notes: tuple[str, ...] = ()
+    consulted: Consulted | None = None  # what the user's history says; None: there is none
 
 
 class Pipeline:
     """Ranks the LoRAs of one library. Immutable after construction but for caches; safe from many threads."""
 
-    def __init__(self, library: Library, settings: Settings, blend: Blend, curve: Curve, scorer: Scorer | None) -> None:
-        """Prepare what does not depend on the prompt."""
+    def __init__(
+        self,
+        library: Library,
+        settings: Settings,
+        blend: Blend,
+        personal: Personal,
+        curve: Curve,
+        scorer: Scorer | None = None,
+    ) -> None:
+        """Prepare what does not depend on the prompt.
+
+        Args:
+            library: what is ranked.
+            settings: dials.
+            blend: the shared blend.
+            personal: the same with what the user's history adds.
+            curve: strengths.
+            scorer: ranks instead of ``personal``.
+        """
         self.library = library
         self.settings = settings
         self._blend = blend
         self._likeness = likeness()
         self._curve = curve
-        self._scorer = scorer or blend
+        self._personal = personal
+        self._scorer = scorer or personal
         self._matcher = Matcher(library)
         self._roles = np.asarray([lora.role.value for lora in library.loras], np.str_)
         self._ids = np.asarray([lora.id for lora in library.loras], np.str_)
@@ -98,6 +120,8 @@ class Pipeline:
         allowed = self._allowed(ask)
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
+        if ask.consulted is not None and ask.consulted.evidence is not None:
+            popular = np.unique(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))
         found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, per_source=_pool(top))
         fit = self._fit(ask.query.base_model)[found.rows]
         table = signal_table(
@@ -106,21 +130,27 @@ class Pipeline:
             prompt_terms=len(ask.read.terms),
             base_model_fit=fit,
             recency=self._recency[found.rows],
+            personal=ask.consulted.columns(found.rows) if ask.consulted is not None else None,
         )
         return found, table
+
+    def cold(self, table: SignalTable) -> Floats:
+        """Logits of the shared blend, without the user's history, shape (c,)."""
+        return self._blend.score(table, ())
 
     def suggestions(self, ask: Ask, top: int, started: float, stage: str) -> Suggestions:
         """Ranked suggestions for a query; ``started`` is `time.perf_counter` at its arrival."""
         found, table = self.table(ask, top)
         ids: list[str] = self._ids[found.rows].tolist()
+        # Likeness to a LoRA is no question of taste: the history has no say in it.
         blend = self._blend if ask.seed_row < 0 else self._likeness
         logits = (self._scorer if ask.seed_row < 0 else blend).score(table, ids)
         scores = self._adjust(blend.probability(logits), table, ask, found)
         order = np.lexsort((found.rows, -logits, -scores))
         order, others = self._collapse(order, found, ask)
-        chosen = self._choose(order, scores, found, ask, top)
+        chosen, chance = self._choose(order, scores, found, table, ask, top)
         least = self.settings.min_score if ask.query.min_score is None else ask.query.min_score
-        listed = self._describe(chosen, scores, found, table, ask, others)
+        listed = self._describe(chosen, chance, scores, found, table, ask, others)
         return Suggestions(
             suggestions=tuple(listed),
             abstained=not any(suggestion.score >= least for suggestion in listed) or (least > 0 and not ask.read.terms),
@@ -129,9 +159,18 @@ class Pipeline:
             notes=ask.notes,
         )
 
-    def strength(self, row: int, active: Sequence[Active]) -> Strength:
-        """The suggested strength of one LoRA beside active ones."""
-        return suggest(self.library.loras[row], self.library.shown[row], active, self._curve)
+    def strength(self, row: int, ask: Ask) -> Strength:
+        """The suggested strength of one LoRA beside the query's active ones."""
+        used = (
+            ask.consulted.strengths(row, base_models.named(ask.query.base_model)) if ask.consulted is not None else None
+        )
+        own = Own(used.strengths, np.log1p(used.loads / USUAL).astype(np.float32), used.weights) if used else None
+        return suggest(self.library.loras[row], self.library.shown[row], ask.active, self._curve, own)
+
+    @property
+    def recency(self) -> Floats:
+        """1 for the newest file, falling to 0 with age; shape (n,)."""
+        return self._recency
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -139,6 +178,8 @@ class Pipeline:
         """Which LoRAs may be suggested at all, shape (n,)."""
         library, query = self.library, ask.query
         mask = ~library.hidden
+        if ask.consulted is not None:
+            mask = mask & ~ask.consulted.own.wishes.hidden
         if query.roles:
             mask = mask & np.isin(self._roles, [role.value for role in query.roles])
         elif not _asks_for_speed(ask.read) and not self._is_accelerator(ask.seed_row):
@@ -222,25 +263,33 @@ class Pipeline:
         same = rows[self.library.groups[rows] == self.library.groups[row]]
         return tuple(self.library.loras[other].path for other in same)
 
-    def _choose(self, order: NDArray[np.int64], scores: Floats, found: Candidates, ask: Ask, top: int) -> list[int]:
-        """Diversity and exploration: positions among the candidates, in the order shown."""
+    def _choose(
+        self, order: NDArray[np.int64], scores: Floats, found: Candidates, table: SignalTable, ask: Ask, top: int
+    ) -> tuple[list[int], dict[int, float]]:
+        """Diversity and exploration: positions among the candidates as shown, and the chance of each that was drawn."""
         query, settings, vectors = ask.query, self.settings, self.library.vectors
         diversity = settings.diversity if query.diversity is None else query.diversity
         share = settings.explore if query.explore is None else query.explore
         pool = order[: max(diversify.POOL, top)]
         similar = None if vectors is None else vectors.semantic[found.rows[pool]]
         chosen = [int(order[at]) for at in diversify.mmr(scores[order], similar, top, diversity)]
-        if share > 0:
-            new = self._recency
-            shown = set(chosen)
-            worth = [int(at) for at in order if at not in shown and scores[at] >= settings.min_score / 2]
-            worth.sort(key=lambda at: (-float(new[found.rows[at]]), -float(scores[at])))
-            chosen = diversify.explore(chosen, worth[: 4 * top], share, query.seed)
-        return chosen
+        if share <= 0:
+            return chosen, {}
+        new = self._recency[found.rows]
+        if np.isfinite(table.column("own_uses")).any():
+            new = new + (table.column("own_uses") == 0)  # what was never used comes before what is merely new
+        shown = set(chosen)
+        worth = [int(at) for at in order if at not in shown and scores[at] >= settings.min_score / 2]
+        worth.sort(key=lambda at: (-float(new[at]), -float(scores[at])))
+        worth = worth[: 4 * top]
+        mixed = diversify.explore(chosen, worth, share, query.seed)
+        drawn = [at for at in mixed if at not in shown]
+        return mixed, dict.fromkeys(drawn, round(len(drawn) / max(1, len(worth)), 4))
 
     def _describe(
         self,
         chosen: list[int],
+        chance: Mapping[int, float],
         scores: Floats,
         found: Candidates,
         table: SignalTable,
@@ -251,7 +300,12 @@ class Pipeline:
         if not chosen:
             return []
         blend = self._blend if ask.seed_row < 0 else self._likeness
-        moved = explain.contributions(blend, blend.inputs(table, chosen))
+        inputs = blend.inputs(table, chosen)
+        moved = explain.contributions(blend, inputs)
+        if ask.consulted is not None and ask.seed_row < 0:
+            shown = SignalTable(table.rows[chosen], table.names, table.values[chosen])
+            moved |= self._personal.contributions(shown, blend.logits(inputs))
+        active = {row: self.library.loras[row].name for row in ask.active_rows.tolist()}
         out = []
         for place, at in enumerate(chosen):
             row = int(found.rows[at])
@@ -259,16 +313,19 @@ class Pipeline:
             matches = self._matcher.matches(row, ask.read, found, at)
             amounts = {family: float(values[place]) for family, values in moved.items()}
             fit = float(table.column("base_model_fit")[at])
+            past = None
+            if ask.consulted is not None and ask.seed_row < 0:
+                past = Personally(ask.consulted.story(row, list(active)), active)
             partner = self._rows.get(lora.partner)
             out.append(
                 Suggestion(
                     lora=lora.path,
                     name=lora.name,
                     score=round(float(scores[at]), 4),
-                    strength=self.strength(row, ask.active),
+                    strength=self.strength(row, ask),
                     trigger_words=self._matcher.triggers(row, ask.read),
                     base_model=_base(lora),
-                    reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora)),
+                    reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora), past),
                     signals={
                         name: round(value, 4) if isfinite(value) else None
                         for name, value in zip(SIGNALS, table.values[at].tolist(), strict=True)
@@ -280,6 +337,7 @@ class Pipeline:
                     partner="" if partner is None else self.library.loras[partner].path,
                     base_model_doubt=_doubt(fit, lora, ask.query.base_model),
                     preview=lora.preview,
+                    propensity=chance.get(at, 1.0),
                 )
             )
         return out

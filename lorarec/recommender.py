@@ -10,8 +10,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -29,12 +30,17 @@ from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
 from .indexing import Indexed, Indexer
+from .jobs import Job
 from .library import Library
 from .lookup import Lookup
+from .own import wishes_only
 from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .rank import blend as blend_module
+from .rank import personal as personal_module
 from .rank import strength as strength_module
+from .rank.personal import Personal
+from .remembering import Memory
 from .settings import Settings
 from .types import (
     Cancelled,
@@ -49,6 +55,10 @@ from .types import (
     Strength,
     Suggestions,
 )
+
+if TYPE_CHECKING:
+    from .history.statements import Profile
+    from .judging import Judged
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +79,13 @@ class Recommender:
     """Recommends the LoRAs below some roots. All methods may be called from any thread."""
 
     def __init__(
-        self, roots: Sequence[Path], data_dir: Path, host: Host, settings: Settings, scorer: Scorer | None
+        self,
+        roots: Sequence[Path],
+        data_dir: Path,
+        host: Host,
+        settings: Settings,
+        scorer: Scorer | None,
+        user: str | None,
     ) -> None:
         """Open the data folder; use `open` instead."""
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))  # noqa: PTH100 (links keep their names)
@@ -80,8 +96,8 @@ class Recommender:
         self._database = open_database(data_dir)
         self._catalog = Catalog(self._database)
         self._encoders = LensEncoders(settings, data_dir)
-        model = blend_module.shipped()
-        self._blend = blend_module.Blend.of(model)
+        self._blend = blend_module.Blend.of(blend_module.shipped())
+        self._personal = Personal(self._blend, personal_module.shipped())
         self._curve = strength_module.shipped()
         self._now: Ready | None = None
         self._changed = threading.Condition()
@@ -92,9 +108,23 @@ class Recommender:
         self._closed = threading.Event()
         self._notice = ""  # of the settings file
         self.failure = ""  # why the last background refresh failed, "" if it did not
-        self._indexer = Indexer(
-            self.roots, data_dir, self._catalog, VectorStore(self._database), self._encoders, host.busy
+        self.indexing = Job("index")  # every refresh, for those who watch or stop it
+        self._adoptions = 0
+        store = VectorStore(self._database)
+        self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy)
+        self.memory = Memory(
+            self._database,
+            self._catalog,
+            store,
+            self._encoders,
+            settings,
+            [str(root) for root in self.roots],
+            self._indexer.folder,
+            user,
+            host.busy,
+            self._judge_if_due,
         )
+        self._adopt(self.memory.judged())
         ready = self._indexer.restore()
         if ready:
             self._show(ready)
@@ -108,6 +138,7 @@ class Recommender:
         host: Host | None = None,
         settings: Settings | None = None,
         scorer: Scorer | None = None,
+        user: str | None = "local",
     ) -> Recommender:
         """Open a recommender.
 
@@ -116,7 +147,8 @@ class Recommender:
             data_dir: where lorarec keeps its index; None: the host's.
             host: the program it lives in; None: a plain process.
             settings: None: those stored in the data folder.
-            scorer: ranks instead of the shipped blend, for evaluation.
+            scorer: ranks instead of the shipped models, for evaluation.
+            user: whose history counts; None: nobody's, and nothing is recorded.
 
         Raises:
             StorageError: the data folder cannot be used.
@@ -130,7 +162,7 @@ class Recommender:
             except BadFile as error:
                 settings, notice = Settings(), f"{error}; defaults are used meanwhile"
         chosen = [Path(root) for root in roots] or list(host.lora_roots()) or [Path(root) for root in settings.loras]
-        recommender = cls(chosen, folder, host, settings, scorer)
+        recommender = cls(chosen, folder, host, settings, scorer, user)
         recommender._notice = notice
         return recommender
 
@@ -142,6 +174,7 @@ class Recommender:
         worker = self._worker
         if worker is not None and worker is not threading.current_thread():
             worker.join(timeout=30)
+        self.memory.close()
         self._encoders.close()
         self._database.close()
 
@@ -178,6 +211,19 @@ class Recommender:
         """Lens -> identity of its encoder; empty when recommending by words alone."""
         return self._encoders.model_ids()
 
+    @property
+    def encoders_loaded(self) -> frozenset[str]:
+        """Identities of the encoders that are in memory now."""
+        return self._encoders.loaded
+
+    @property
+    def state(self) -> Hashable:
+        """All that an answer depends on beside the question: as long as it stays equal, so do answers."""
+        now = self._now
+        if now is not None:
+            self.memory.own(now.pipeline.library)  # looks whether something new was recorded
+        return self.version, self.settings, self.memory.renewals, self._adoptions, self._encoders.available
+
     def loras(self) -> list[Lora]:
         """All LoRAs that can be suggested, without their long texts (see `details`)."""
         now = self._now
@@ -209,30 +255,83 @@ class Recommender:
             UsageError: no LoRA folder is known.
             StorageError: the data folder fails.
         """
-        if not self.roots:
-            raise UsageError(
-                "no LoRA folder is known; name one with --loras DIR or the environment variable LORAREC_LORAS"
-            )
 
         def stop() -> bool:
             return self._closed.is_set() or bool(cancelled and cancelled())
 
-        with self._refreshing:
+        with self._refreshing, self.indexing.run(progress, stop) as run:
+            if not self.roots:
+                raise UsageError(
+                    "no LoRA folder is known; name one with --loras DIR or the environment variable LORAREC_LORAS"
+                )
             report = scan(
                 self._catalog,
                 self.roots,
                 include=self.settings.include,
                 exclude=self.settings.exclude,
-                progress=progress,
-                cancelled=stop,
+                progress=run.progress,
+                cancelled=run.stop,
                 paused=self._host.busy,
             )
+            run.report = report
             if not report.cancelled:
                 now = self._now
                 served = Indexed(now.pipeline.library, now.stage) if now else None
-                for indexed in self._indexer.update(served, progress, stop):
+                for indexed in self._indexer.update(served, run.progress, run.stop):
                     self._show(indexed)
+                if self._now is not None and not run.stop():
+                    self.memory.learn(self._now.pipeline.library, run.progress, run.stop)
             return report
+
+    def learn(self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> None:
+        """Take what was recorded into account now; `refresh` and, in the background, `recommend` do it by themselves.
+
+        Raises:
+            NotIndexed: there is no index yet.
+            StorageError: the data folder fails.
+        """
+        library = self._ready().pipeline.library
+        self.memory.learn(library, progress, lambda: self._closed.is_set() or bool(cancelled and cancelled()))
+
+    def judge(self, cancelled: Cancelled | None = None) -> Judged:
+        """Try whether weights of the user's own rank their later images better, and use them if so.
+
+        Replays up to a few hundred moments of the history; in a long-lived process this happens by itself.
+
+        Raises:
+            NotIndexed: there is no index yet.
+            StorageError: the data folder fails.
+        """
+        now = self._ready()
+        library = now.pipeline.library
+        stopped = threading.Event()  # for good: half a replay is no verdict
+
+        def stop() -> bool:
+            if self._closed.is_set() or (cancelled and cancelled()):
+                stopped.set()
+            return stopped.is_set()
+
+        def encoded(prompt: ReadPrompt) -> QueryVectors | None:
+            wanted = library.vectors is not None and prompt.text and self._encoders.available
+            return encode(prompt, self._encoders) if wanted else None
+
+        self.memory.learn(library, None, stop)
+        judged = self.memory.judge(library, now.pipeline, encoded, stop)
+        if not stopped.is_set():
+            self._adopt(judged)
+        return judged
+
+    def _judge_if_due(self) -> None:
+        """In the background, after learning: judge anew when there is enough that is new and the host is idle."""
+        self._adopt(self.memory.judged())  # another process may have judged, or the user deleted the history
+        if self._now is not None and not self._host.busy() and self.memory.judgement_due():
+            self.judge(self._host.busy)
+
+    def _adopt(self, judged: Judged | None) -> None:
+        """Rank by the user's own weights if they passed, else by the shared ones."""
+        passed = judged is not None and judged.verdict.used
+        self._personal.adopt(judged.verdict.weights if judged and passed else personal_module.shipped().weights)
+        self._adoptions += 1
 
     def start_refresh(self) -> None:
         """Refresh in the background; while one runs, at most one more is queued."""
@@ -243,6 +342,7 @@ class Recommender:
                 self._again = True
                 return
             self._working = True
+            self.indexing.expect()
             self._worker = threading.Thread(target=self._refresh_quietly, name="lorarec-refresh", daemon=True)
             self._worker.start()
 
@@ -276,13 +376,22 @@ class Recommender:
                 self.failure = f"indexing failed ({type(error).__name__}: {error}); run `lorarec index` to see why"
             with self._changed:
                 self._changed.notify_all()
-                if not self._again or self._closed.is_set():
+                if not self._again or self._closed.is_set() or self.indexing.state.state == "cancelled":
                     self._working = False
                     return
 
     def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
         """Vectors of texts by the encoder of a lens, and which were found; for training."""
         return self._indexer.fetch(lens, texts)
+
+    def embed(self, texts: Sequence[str], progress: ProgressSink | None = None) -> Floats:
+        """Vectors of texts by the semantic encoder, shape (n, d), zeros for empty texts; kept for the next time.
+
+        Raises:
+            MissingPart: no encoder can be run.
+            BadFile: a model is damaged.
+        """
+        return self._indexer.embed("semantic", texts, progress)
 
     def _show(self, indexed: Indexed) -> None:
         """Swap a library in."""
@@ -322,22 +431,36 @@ class Recommender:
         least = Safety.SUGGESTIVE if lora.safety is None else max(lora.safety, Safety.SUGGESTIVE)
         query = Query(prompt=text, safety=least, min_score=0.0)
         # Its own vectors say better what it is than an encoding of its words would, and cost nothing.
-        asked = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row)
+        own = self.memory.own(library)
+        consulted = wishes_only(own) if own is not None else None  # what is hidden stays hidden
+        asked = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row, consulted=consulted)
         return now.pipeline.suggestions(asked, self._count(top), started, now.stage)
 
     def table(self, query: Query) -> SignalTable:
         """All candidates for a query with every signal, for evaluation and training; rows are places in `loras`."""
         now = self._ready()
-        return now.pipeline.table(ask(query, now.pipeline.library, now.lookup, self._encoders))[1]
+        return now.pipeline.table(self._ask(now, query))[1]
 
     def strength(self, name: str, query: Query) -> Strength:
         """The suggested strength of one LoRA beside the query's active ones. Raises `UnknownLora`, `NotIndexed`."""
         now = self._ready()
-        return now.pipeline.strength(now.lookup.row(now.lookup.find(name).id), query.active)
+        return now.pipeline.strength(now.lookup.row(now.lookup.find(name).id), self._ask(now, query))
+
+    def profile(self, project: str = "", since: float | None = None) -> Profile:
+        """What the user's history says about them, see `history.profile`.
+
+        Args:
+            project: the project that counts fully; "" = all do.
+            since: seconds since the epoch; None: from the beginning.
+        """
+        from .profiling import profile
+
+        now = self._now
+        return profile(self.memory, now.pipeline.library if now else None, project=project, since=since)
 
     def pipeline_of(self, library: Library) -> Pipeline:
         """The road from prompt to suggestions over any library, with this recommender's settings and models."""
-        return Pipeline(library, self.settings, self._blend, self._curve, self._scorer)
+        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer)
 
     def _ready(self) -> Ready:
         now = self._now
@@ -351,9 +474,14 @@ class Recommender:
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
         count = self._count(top)
-        asked = ask(query, now.pipeline.library, now.lookup, self._encoders)
+        asked = self._ask(now, query)
         worded = asked.vectors is None and bool(asked.read.text)
         return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage)
+
+    def _ask(self, now: Ready, query: Query) -> Ask:
+        """Read and encode a query, and ask the history about it."""
+        library = now.pipeline.library
+        return ask(query, library, now.lookup, self._encoders, self.memory.own(library), now.pipeline.recency)
 
     def _not_indexed(self) -> str:
         if self.failure:

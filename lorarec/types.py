@@ -196,7 +196,7 @@ class ScanReport(Struct, frozen=True, kw_only=True):
 class Progress(Struct, frozen=True):
     """A step of long work, for a progress bar."""
 
-    stage: str  # "scan", "lexical", "encode", "hash", "download", "export"
+    stage: str  # "scan", "lexical", "encode", "hash", "harvest", "import", "download", "export"
     done: int
     total: int | None  # None while it is not known
     rate: float  # items per second so far
@@ -317,7 +317,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     height: int | None = None
     made: float | None = None  # seconds since the epoch; None = not stated
     host: str = ""  # the program: "a1111", "comfyui", "swarmui", "invokeai", "fooocus", "novelai" ...
-    reader: str = ""  # the reader that understood it and from what, e.g. "a1111:PNG parameters"
+    reader: str = ""  # the reader that understood it and from what, e.g. "a1111:parameters"
     project: str = ""
     sources: tuple[str, ...] = ()  # image files it started from: names, or paths relative to the output folder
     upscaled: int = 0  # times that the image was enlarged after its first pass, as far as stated

@@ -48,6 +48,12 @@ class LensEncoders:
         """Lens -> identity of its vectors; empty without a model."""
         return {lens: folder.model_id for lens, folder in self._folders.items()}
 
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Identities of the models that are in memory now."""
+        with self._lock:
+            return frozenset(self._open)
+
     def get(self, lens: str) -> Encoder:
         """The encoder of a lens, opened now if it is not yet.
 

@@ -172,6 +172,15 @@ class VectorStore:
                 progress(Progress("encode", done, len(todo), done / seconds, left))
         return done
 
+    def remove(self, hashes: Iterable[str]) -> None:
+        """Delete the vectors of these texts, by whichever encoder."""
+        with self._database.write() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            models = connection.exec_driver_sql("SELECT id FROM encoder_model").fetchall()  # the index begins with them
+            pairs = [(model[0], bytes.fromhex(digest)) for digest in hashes for model in models]
+            if pairs:
+                connection.exec_driver_sql("DELETE FROM text_vector WHERE model = ? AND text_hash = ?", pairs)
+
     def prune(self, keep: Collection[str]) -> int:
         """Delete the vectors, of any encoder, of all texts whose hash is not in ``keep``; returns how many."""
         kept = {bytes.fromhex(digest) for digest in keep}

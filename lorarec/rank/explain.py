@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from ..types import Lora, Reason, SignalTable
+from . import personal_reasons
 from .blend import Blend
+from .personal_reasons import Told
 from .signals import FAMILY_OF
 
 Floats = NDArray[np.float32]
@@ -79,8 +82,21 @@ def contributions(blend: Blend, inputs: Floats) -> dict[str, Floats]:
     return {family: logits[0] - logits[at + 1] for at, family in enumerate(present)}
 
 
+class Personally(Struct, frozen=True):
+    """What the user's history says about one LoRA."""
+
+    told: Told
+    active: Mapping[int, str]  # names of the active LoRAs by library row
+
+
 def reasons(
-    table: SignalTable, row: int, lora: Lora, matches: Matches, moved: Mapping[str, float], host: Sequence[Reason] = ()
+    table: SignalTable,
+    row: int,
+    lora: Lora,
+    matches: Matches,
+    moved: Mapping[str, float],
+    host: Sequence[Reason] = (),
+    past: Personally | None = None,
 ) -> tuple[Reason, ...]:
     """At most three reasons, the strongest first.
 
@@ -91,12 +107,15 @@ def reasons(
         matches: what of the prompt it contains.
         moved: contribution of each family to its logit.
         host: reasons that stand outside the blend, such as the base model; they come last.
+        past: the user's history with the LoRA; None: there is none.
     """
     found: list[Reason] = []
-    for family, amount in sorted(moved.items(), key=lambda item: (-item[1], item[0])):
+    for family, amount in sorted(personal_reasons.joined(moved).items(), key=lambda item: (-item[1], item[0])):
         if amount < _LEAST:
             break
         text = _text(family, table, row, lora, matches)
+        if not text and past is not None:
+            text = personal_reasons.text(family, past.told, past.active)
         if text:
             found.append(Reason(family, text, round(float(amount), 3)))
     room = MOST - min(len(host), 1)

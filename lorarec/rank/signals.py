@@ -6,6 +6,8 @@ on how many LoRAs are installed, so that a score keeps its meaning when the libr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..types import Candidates, SignalTable
@@ -43,13 +45,29 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "prompt": ("prompt_terms",),
     "host": ("base_model_fit", "favorite", "recency"),
+    "own_prompts": ("own_words", "own_meaning", "own_votes", "own_votes_words"),
+    "own_use": ("own_evidence", "own_uses", "own_share", "own_age"),
+    "own_taste": ("own_alike", "own_role"),
+    "own_base": ("own_base",),
+    "own_images": ("own_kept",),
+    "own_opinion": ("own_opinion", "own_dismissed"),
+    "own_new": ("own_new",),
+    "together": ("together", "together_share"),
 }
+# What comes from the user's history and wishes.
+PERSONAL: tuple[str, ...] = tuple(family for family in FAMILIES if family.startswith(("own_", "together")))
 SIGNALS: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
 FAMILY_OF: dict[str, str] = {name: family for family, names in FAMILIES.items() for name in names}
 
 
 def signal_table(
-    candidates: Candidates, facts: Facts, *, prompt_terms: int, base_model_fit: np.ndarray, recency: np.ndarray
+    candidates: Candidates,
+    facts: Facts,
+    *,
+    prompt_terms: int,
+    base_model_fit: np.ndarray,
+    recency: np.ndarray,
+    personal: Mapping[str, np.ndarray] | None = None,
 ) -> SignalTable:
     """Lay out all signals of the candidates.
 
@@ -59,6 +77,7 @@ def signal_table(
         prompt_terms: number of distinct terms of the prompt.
         base_model_fit: probability that each candidate works with the wanted base model, shape (c,), NaN = unknown.
         recency: 0..1, 1 = newest, shape (c,), NaN = unknown.
+        personal: columns from the user's history, each of shape (c,); None: there is none.
 
     Returns:
         A table of shape (c, len(SIGNALS)); signals that could not be computed are NaN.
@@ -73,4 +92,6 @@ def signal_table(
     values[:, SIGNALS.index("prompt_terms")] = np.log1p(prompt_terms)
     values[:, SIGNALS.index("base_model_fit")] = base_model_fit
     values[:, SIGNALS.index("recency")] = recency
+    for name, column in (personal or {}).items():
+        values[:, SIGNALS.index(name)] = column
     return SignalTable(rows, SIGNALS, values)

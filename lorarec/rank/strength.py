@@ -2,26 +2,35 @@
 
 What the user wrote stands. Otherwise the author's word and the showcase images are shrunk to what people really use,
 and lowered as the stack fills up; all of it by one small formula whose four numbers ``lorarec train`` fits to showcase
-and community images by least absolute deviations. The result never leaves the author's bounds.
+and community images by least absolute deviations. What the user did with this very LoRA before shifts the result. It
+never leaves the author's bounds unless the user did.
 """
 
 from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from ..types import Active, Lora, Origin, Role, Strength, StrengthHint
+
+Floats = NDArray[np.float32]
 
 FILE = "strength.json"
 _DEFAULT_SPREAD = 0.2  # half range where nobody states one
 _SLIDER_RANGE = (-2.0, 2.0)
 MOST_LOAD = 1.8  # log stack load beyond which no image was seen
+USUAL = 0.8  # strength of one LoRA, the unit of stack load
+_ONE_USE = 3.0  # uses that one at the very same prompt may stand for against the shrinkage
+SHRINK = 8.0  # uses that the user's own strengths are shrunk by
+_OWN_SPEAKS = 3  # uses from which the user's own strengths are named as the source
+_QUARTILES = 8  # uses from which quartiles mean something
 _LEAST, _LIMIT = 0.1, 2.0  # of what the formula may say where the author sets no bounds
 
 
@@ -30,6 +39,38 @@ class Shown(Struct, frozen=True):
 
     count: int = 0
     median: float = 0.0
+
+
+class Own(Struct, frozen=True):
+    """How the user used one LoRA before; all of shape (u,)."""
+
+    strengths: Floats
+    loads: Floats  # log stack load beside it, see `stack_load`
+    weights: Floats  # how much each use counts: recent, at prompts like this, with this base model
+
+    def residual(self, predict: Callable[[float], float]) -> float:
+        """How far the user departs from what ``predict(load)`` says, shrunk to not at all by `SHRINK` uses.
+
+        The median of the residuals, so that the size of the stack then does not count twice (Gelman and Hill 2006 on
+        partial pooling; a median since strengths have outliers).
+        """
+        away = [value - predict(load) for value, load in zip(self.strengths.tolist(), self.loads.tolist(), strict=True)]
+        total = float(np.minimum(self.weights, _ONE_USE).sum())
+        return weighted_median(np.asarray(away), self.weights) * total / (total + SHRINK)
+
+    def spread(self, value: float, low: float, high: float) -> tuple[float, float]:
+        """The range: the user's own quartiles, grown to hold the value; what others set stays outside it."""
+        if len(self.strengths) < _QUARTILES:
+            return min(low, value), max(high, value)
+        own_low, own_high = (float(edge) for edge in np.quantile(self.strengths, (0.25, 0.75)))
+        return min(own_low, value), max(own_high, value)
+
+
+def weighted_median(values: NDArray[np.float64], weights: Floats) -> float:
+    """The value at which half of the weight is reached."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][min(int(np.searchsorted(reached, reached[-1] / 2)), len(values) - 1)])
 
 
 class Curve(Struct, frozen=True):
@@ -76,11 +117,19 @@ def shown_in(lora: Lora) -> Shown:
 
 def stack_load(active: Sequence[Active]) -> float:
     """Log load of a stack: 0 when empty, log(k) when k - 1 LoRAs at the usual 0.8 are active already."""
-    return float(np.log1p(sum(abs(lora.strength) for lora in active if np.isfinite(lora.strength)) / 0.8))
+    return float(np.log1p(sum(abs(lora.strength) for lora in active if np.isfinite(lora.strength)) / USUAL))
 
 
-def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve) -> Strength:
-    """The strength of one LoRA beside those already active."""
+def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, own: Own | None = None) -> Strength:
+    """The strength of one LoRA beside those already active.
+
+    Args:
+        lora: the LoRA.
+        shown: strengths in its example images.
+        active: what is in the stack.
+        curve: the fitted numbers.
+        own: how the user used it before; None: never.
+    """
     user = _first(lora, Origin.USER)
     author = _first(lora, Origin.AUTHOR)
     low, high = _bounds(lora)
@@ -96,27 +145,54 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve) ->
         if low is None:
             low = value if high is None else min(value, high)
         high = max(value, low) if high is None else high
-        return _within(value, clip, low, high, "fixed: sets the sampling speed")
+        return _fixed(value, clip, low, high, "fixed: sets the sampling speed", active, own)
     if lora.role is Role.SLIDER:
         low = min(_SLIDER_RANGE[0], high or 0.0) if low is None else low
         high = max(_SLIDER_RANGE[1], low) if high is None else high
-        return _within(stated if stated is not None else 1.0, clip, low, high, "slider")
+        return _fixed(stated if stated is not None else 1.0, clip, low, high, "slider", active, own)
     # The stack curve was seen on SD 1.5; other bases get half of it as a weak prior.
     load = stack_load(active)
     same = lora.base_model is None or lora.base_model.name.startswith("SD 1")
-    value = max(curve.predict(shown, stated, load if same else load / 2), _LEAST)
-    advised = stated if stated is not None else shown.median if shown.count else value
-    if advised < 0:  # made to be subtracted: the curve knows only LoRAs that add
-        value = advised
+    advised = stated if stated is not None else shown.median if shown.count else 0.0
+
+    def expected(load: float) -> float:
+        if advised < 0:  # made to be subtracted: the curve knows only LoRAs that add
+            return advised
+        return max(curve.predict(shown, stated, load if same else load / 2), _LEAST)
+
+    value = expected(load)
+    if own is not None and len(own.strengths):
+        value += own.residual(expected)
     value = round(min(max(value, -_LIMIT), _LIMIT) * 20) / 20
     seen_low, seen_high = _spread(lora, value)
     if low is None:
         low = seen_low if high is None else min(seen_low, high)
     if high is None:
         high = max(seen_high, low)
+    source = _source(shown, author, active)
+    if own is not None and len(own.strengths) >= _OWN_SPEAKS:
+        low, high = own.spread(value, low, high)
+        source = _own_source(own, active)
     if clip is not None and stated:
         clip *= min(max(value, low), high) / stated  # lowered or raised as the model's strength is
-    return _within(value, clip, low, high, _source(shown, author, active))
+    return _within(value, clip, low, high, source)
+
+
+def _fixed(
+    value: float,
+    clip: float | None,
+    low: float,
+    high: float,
+    source: str,
+    active: Sequence[Active],
+    own: Own | None,
+) -> Strength:
+    """A strength that the stack does not move; only the user's own use does."""
+    if own is None or len(own.strengths) < _OWN_SPEAKS:
+        return _within(value, clip, low, high, source)
+    plain = value
+    value = round((value + own.residual(lambda load: plain)) * 20) / 20
+    return _within(value, clip, min(low, value), max(high, value), _own_source(own, active))
 
 
 def _first(lora: Lora, origin: Origin) -> StrengthHint | None:
@@ -151,6 +227,13 @@ def _within(value: float, clip: float | None, low: float, high: float, source: s
         high=round(high, 2),
         source=source,
     )
+
+
+def _own_source(own: Own, active: Sequence[Active]) -> str:
+    """What the value rests on where the user's own use decides."""
+    usual = float(np.median(own.strengths))
+    text = f"your own use (n={len(own.strengths)}, usually {usual:.2g})"
+    return f"{text}, {len(active) + 1} LoRAs in the stack" if active else text
 
 
 def _source(shown: Shown, author: StrengthHint | None, active: Sequence[Active]) -> str:

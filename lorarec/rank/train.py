@@ -13,13 +13,15 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from .blend import Calibration, Feature, Net, standardise
-from .signals import FAMILIES, SIGNALS
+from .signals import FAMILIES, PERSONAL, SIGNALS
 
 Floats = NDArray[np.float32]
 
 # Signals the blend must not learn: the host decides them, or the training data cannot teach them. A 2023 snapshot
-# teaches "new = never right"; likes are not on every page.
-UNLEARNED = frozenset({*FAMILIES["host"], "likes", "role_slider"})
+# teaches "new = never right"; likes are not on every page. What a user's history says is added by `personal`.
+UNLEARNED = frozenset(
+    {*FAMILIES["host"], "likes", "role_slider", *(name for family in PERSONAL for name in FAMILIES[family])}
+)
 LOGGED = (
     "bm25_",
     "trigger_mass",

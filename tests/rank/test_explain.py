@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lorarec.rank.blend import Blend, Calibration, Feature, Net
-from lorarec.rank.explain import MOST, contributions, reasons
-from lorarec.rank.signals import FAMILIES, FAMILY_OF, SIGNALS
+from lorarec.rank.explain import MOST, Personally, contributions, reasons
+from lorarec.rank.signals import FAMILIES, FAMILY_OF, PERSONAL, SIGNALS
 from lorarec.types import Lora, Reason, Role, RoleGuess, SignalTable
 
 LORA = Lora(id="a", root="/r", path="a.pt", size=1, modified=0.0, roles=(RoleGuess(Role.STYLE, 1.0, "x"),))
@@ -24,6 +24,17 @@ class Found:
     training: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     chunk: str = ""
+
+
+@dataclass
+class Story:
+    times: int = 0
+    alike: int = 0
+    usual: float | None = None
+    images: int = 0
+    kept: int = 0
+    beside: tuple[tuple[int, int], ...] = ()
+    opinion: int = 0
 
 
 def table(**signals: float) -> SignalTable:
@@ -98,4 +109,31 @@ def test_every_family_that_the_blend_may_use_is_explained_or_deliberately_silent
     found = Found(*[("x",)] * 6, chunk="x")
     signals = {"popularity": 0.9, "chunk": 0.9, "artistic": 0.9, "example_words": 0.9}
     silent = {family for family in FAMILIES if not told({family: 1.0}, found, **signals)}
-    assert silent == {"technical", "prompt", "host"} and set(FAMILY_OF.values()) == set(FAMILIES)
+    assert silent == {"technical", "prompt", "host", *PERSONAL} and set(FAMILY_OF.values()) == set(FAMILIES)
+
+
+def test_own_use_is_one_reason_whichever_of_its_signals_moved_the_score() -> None:
+    moved = {"own_prompts": 0.6, "own_use": 0.9, "own_images": -0.1, "own_base": 0.1, "tags": 1.0, "together": 0.3}
+    past = Personally(Story(times=4, alike=2, usual=0.6, beside=((5, 3),)), {5: "Cape"})
+    listed = reasons(table(), 0, LORA, Found(tags=("armor",)), moved, past=past)
+    assert [(reason.signal, reason.contribution) for reason in listed] == [
+        ("own", pytest.approx(1.5)),
+        ("tags", 1.0),
+        ("together", 0.3),
+    ]
+    assert listed[0].text == "used 2× with prompts like this, usually at 0.6"
+    assert listed[2].text == "used 3× together with Cape"
+
+
+def test_own_use_that_cancels_out_is_no_reason() -> None:
+    past = Personally(Story(times=4), {})
+    assert reasons(table(), 0, LORA, Found(), {"own_prompts": 0.5, "own_use": -0.48}, past=past) == ()
+    assert reasons(table(), 0, LORA, Found(), {"own_opinion": -2.0, "own_use": -1.0}, past=past) == ()
+
+
+def test_signals_of_a_history_that_is_not_there_are_passed_over() -> None:
+    moved = dict.fromkeys(PERSONAL, 1.0) | {"tags": 0.5}
+    assert [reason.signal for reason in reasons(table(), 0, LORA, Found(tags=("armor",)), moved)] == ["tags"]
+    past = Personally(Story(), {})
+    told = {reason.signal for reason in reasons(table(), 0, LORA, Found(), moved, past=past)}
+    assert told == {"own_taste"}, "without any use only its likeness to what is used can be told"

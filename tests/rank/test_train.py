@@ -33,7 +33,7 @@ def accuracy(net: object, features: list, lists: train.Lists) -> float:
 
 
 def test_one_informative_signal_among_noise_is_found() -> None:
-    lists = samples("semantic", 600)
+    lists = samples("semantic", 900)
     features = train.features_of(lists)
     net = train.train(train.lay_out(lists, features), features, SMALL)
     strongest = features[int(np.abs(net.linear).argmax())]

@@ -1,0 +1,93 @@
+"""Whether a user's own weights may rank: fitted and judged on their own history, kept with the verdict."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from .history.store import History
+from .library import Library
+from .own import Memories
+from .pipeline import Pipeline
+from .rank import personal
+from .rank.rerank import LEAST, Verdict, judge
+from .replay import Encode, moments, replay
+from .types import EventKind
+
+FILE = "own-weights.json"
+AGAIN = 1.25  # a history grown by that much is judged anew
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """The verdict on file."""
+
+    verdict: Verdict
+    at: float  # seconds since the epoch
+    occasions: int  # of the history then
+    shipped: dict[str, float]  # the shared weights it was judged against
+
+
+def judge_history(
+    history: History,
+    memories: Memories | None,
+    library: Library,
+    pipeline: Pipeline,
+    encode: Encode,
+    stop: Callable[[], bool] = lambda: False,
+) -> Judged:
+    """Replay the history, fit, judge. Costs up to `replay.MOST` suggestions.
+
+    Args:
+        history: of the user.
+        memories: the same beside the library; None: there is none.
+        library: what is installed.
+        pipeline: the road over it.
+        encode: of a prompt.
+        stop: asked before each moment; the verdict then rests on those that were asked.
+    """
+    shared = personal.shipped().weights
+    occasions = 0 if memories is None else memories.past.count
+    if memories is None:
+        verdict = Verdict(why="there is no history to judge by")
+    else:
+        impressions = history.impressions()
+        told = moments(history.past(), history.events(kinds=(EventKind.INSERT,)), impressions)
+        found = replay(told, memories, library, pipeline, encode, stop)
+        verdict = judge([choice for _, choice in found], shared, [moment.at for moment, _ in found])
+    return Judged(verdict=verdict, at=time.time(), occasions=occasions, shipped=dict(shared))
+
+
+def due(kept: Judged | None, memories: Memories | None) -> bool:
+    """Whether there is enough that is new to judge anew."""
+    if memories is None or memories.past.count < LEAST:
+        return False
+    if kept is None or kept.shipped != personal.shipped().weights:
+        return True
+    return memories.past.count >= AGAIN * max(kept.occasions, LEAST)
+
+
+def load(folder: Path) -> Judged | None:
+    """The verdict on file; None if there is none, it cannot be read, or the shared weights are others now."""
+    try:
+        kept = msgspec.json.decode((folder / FILE).read_bytes(), type=Judged)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return kept if kept.shipped == personal.shipped().weights else None
+
+
+def save(kept: Judged, folder: Path) -> None:
+    """Write the verdict, atomically. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{FILE}.{os.getpid()}"
+    draft.write_bytes(msgspec.json.encode(kept))
+    os.replace(draft, folder / FILE)
+
+
+def forget(folder: Path) -> None:
+    """Delete the verdict."""
+    (folder / FILE).unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""Likes, dislikes, hides and dismissals, at this prompt and at others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lorarec.learn.wishes import ELSEWHERE, REMOVED, SAME, Wishes, wishes
+from lorarec.types import Event, EventKind
+
+PLACE = {"a": 0, "b": 1, "c": 2}
+PROMPTS = {"forest": 0, "city": 1}
+ALL = np.arange(3)
+
+
+def event(kind: EventKind, lora: str = "a", prompt: str = "forest") -> Event:
+    return Event(kind=kind, lora=lora, at=1.0, prompt=prompt)
+
+
+def laid(*events: Event, opinions: dict[str, int] | None = None, hidden: tuple[str, ...] = ()) -> Wishes:
+    return wishes(opinions or {}, hidden, events, PLACE, PROMPTS, 3)
+
+
+def dismissed(told: Wishes, *words: float) -> list[float]:
+    return told.columns(ALL, np.asarray(words, np.float32))["own_dismissed"].tolist()
+
+
+def test_opinions_and_hides_stand_at_their_rows_and_strangers_nowhere() -> None:
+    told = laid(opinions={"a": 1, "c": -1, "gone": 1}, hidden=("b", "gone"))
+    assert told.opinion.tolist() == [1, 0, -1] and told.hidden.tolist() == [False, True, False]
+    columns = told.columns(np.asarray([2, 0]), np.zeros(0, np.float32))
+    assert columns["own_opinion"].tolist() == [-1, 1] and columns["own_dismissed"].tolist() == [0, 0]
+
+
+def test_a_dismissal_counts_fully_at_its_prompt_and_little_elsewhere() -> None:
+    told = laid(event(EventKind.DISMISS))
+    assert dismissed(told, 1.0, 0.0) == pytest.approx([1, 0, 0])
+    assert dismissed(told, SAME, 0.0) == pytest.approx([1, 0, 0])
+    assert dismissed(told, SAME / 2, 0.0) == pytest.approx([ELSEWHERE + (1 - ELSEWHERE) / 2, 0, 0])
+    assert dismissed(told, 0.0, 1.0) == pytest.approx([ELSEWHERE, 0, 0])
+
+
+def test_without_a_prompt_a_dismissal_is_one_made_elsewhere() -> None:
+    assert dismissed(laid(event(EventKind.DISMISS, prompt="")), 1.0, 1.0) == pytest.approx([ELSEWHERE, 0, 0])
+    assert wishes({}, (), [event(EventKind.DISMISS, prompt="")], PLACE, {}, 3).columns(ALL, np.zeros(0, np.float32))[
+        "own_dismissed"
+    ].tolist() == pytest.approx([ELSEWHERE, 0, 0])
+
+
+def test_taking_out_says_less_and_dismissals_add_up() -> None:
+    assert dismissed(laid(event(EventKind.REMOVE, "b")), 1.0, 0.0) == pytest.approx([0, REMOVED, 0])
+    both = laid(event(EventKind.DISMISS), event(EventKind.DISMISS, prompt="city"), event(EventKind.DISMISS, "gone"))
+    assert dismissed(both, 1.0, 0.0) == pytest.approx([1 + ELSEWHERE, 0, 0])
+
+
+@pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.DISMISS, EventKind.REMOVE}, key=str))
+def test_no_other_event_dismisses(kind: EventKind) -> None:
+    assert dismissed(laid(event(kind)), 1.0, 1.0) == [0, 0, 0]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["forest", "city", ""])), max_size=6),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_the_nearer_the_prompt_the_more_it_counts(
+    told: list[tuple[str, str]], one: tuple[float, float], other: tuple[float, float]
+) -> None:
+    found = laid(*(event(EventKind.DISMISS, lora, prompt) for lora, prompt in told))
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    less, more = np.asarray(dismissed(found, *low)), np.asarray(dismissed(found, *high))
+    assert (less <= more + 1e-6).all() and (less >= 0).all() and more.sum() <= len(told) + 1e-6

@@ -1,0 +1,144 @@
+"""The verdict on a user's own weights: made of the history, kept beside it, made anew when there is more."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from lorarec import judging
+from lorarec.judging import AGAIN, FILE, Judged
+from lorarec.rank import personal
+from lorarec.rank.rerank import LEAST, Verdict
+from lorarec.recommender import Recommender
+from lorarec.settings import Settings
+from lorarec.types import Generation, Use
+
+NOBODY = "nobody/has-this-model"
+WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
+NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
+SHIPPED = personal.shipped().weights
+PASSED = Judged(
+    verdict=Verdict(used=True, weights={"used": 9.0}, why="planted"), at=1.0, occasions=100, shipped=dict(SHIPPED)
+)
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def roots(tmp_path: Path, make_lora: Make) -> Path:
+    for number, name in enumerate(NAMES):
+        make_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
+    return tmp_path / "loras"
+
+
+@pytest.fixture
+def recommender(roots: Path, tmp_path: Path) -> Iterator[Recommender]:
+    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as opened:
+        opened.refresh()
+        yield opened
+
+
+def make(recommender: Recommender, count: int, choose: Callable[[int], str], first: int = 0) -> None:
+    for number in range(first, first + count):
+        generation = Generation(
+            prompt=f"castle, picture {number}",
+            loras=(Use(name=choose(number), strength=0.8),),
+            made=1.7e9 + number * 60,
+            seed=number,
+        )
+        assert recommender.memory.record_generation(generation)
+    recommender.learn()
+
+
+def test_without_a_history_there_is_nothing_to_judge_by(recommender: Recommender) -> None:
+    found = recommender.judge()
+    assert not found.verdict.used and found.occasions == 0 and "no history" in found.verdict.why
+
+
+def test_a_short_history_is_told_to_be_short(recommender: Recommender) -> None:
+    make(recommender, 5, lambda number: NAMES[number % 3])
+    found = recommender.judge()
+    assert not found.verdict.used and "5 of" in found.verdict.why and found.occasions == 5
+
+
+def test_a_habit_is_worth_more_than_no_history(recommender: Recommender) -> None:
+    """Someone who mostly takes one LoRA: known to any weights, unknown without a past."""
+    dice = random.Random(0)
+    make(recommender, 120, lambda _: "juliett" if dice.random() < 0.8 else dice.choice(NAMES))
+    verdict = recommender.judge().verdict
+    assert (verdict.earlier, verdict.later) == (90, 30)
+    assert verdict.cold is not None and verdict.shared is not None and verdict.own is not None
+    assert verdict.shared > verdict.cold + 0.2 and verdict.own >= verdict.cold
+    assert verdict.since == pytest.approx(1.7e9 + 90 * 60)
+
+
+def test_a_user_unlike_others_gets_weights_of_their_own(recommender: Recommender) -> None:
+    """Who never takes the same LoRA twice in a row is served badly by "what was used last is used again"."""
+    make(recommender, 160, lambda number: NAMES[number % len(NAMES)])
+    found = recommender.judge()
+    verdict = found.verdict
+    assert verdict.used and verdict.low is not None and verdict.low > 0
+    assert verdict.own is not None and verdict.shared is not None and verdict.own > verdict.shared
+    assert verdict.weights["age"] > SHIPPED["age"]
+    assert recommender.memory.judged() == found, "it is on file"
+    assert not recommender.memory.judgement_due()
+    make(recommender, 45, lambda number: NAMES[number % len(NAMES)], first=160)
+    assert recommender.memory.judgement_due()
+
+
+def test_half_a_replay_is_no_verdict(recommender: Recommender) -> None:
+    make(recommender, 100, lambda number: NAMES[number % len(NAMES)])
+    judging.save(PASSED, recommender.memory._folder)
+    answers = iter([False] * 20 + [True])
+    found = recommender.judge(lambda: next(answers, False))
+    assert not found.verdict.used and recommender.memory.judged() == PASSED
+
+
+# On file
+
+
+def test_a_verdict_is_kept_replaced_and_forgotten(tmp_path: Path) -> None:
+    assert judging.load(tmp_path / "own") is None
+    judging.save(PASSED, tmp_path / "own")
+    judging.save(replace(PASSED, at=2.0), tmp_path / "own")
+    assert judging.load(tmp_path / "own") == replace(PASSED, at=2.0)
+    assert [path.name for path in (tmp_path / "own").iterdir()] == [FILE]
+    judging.forget(tmp_path / "own")
+    judging.forget(tmp_path / "own")
+    assert judging.load(tmp_path / "own") is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b'{"verdict": {"used": 1}}', b"\xff\xfe", b'{"verdict":'])
+def test_a_damaged_verdict_is_none(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / FILE).write_bytes(raw)
+    assert judging.load(tmp_path) is None
+
+
+def test_a_verdict_against_other_shared_weights_says_nothing(tmp_path: Path) -> None:
+    judging.save(replace(PASSED, shipped={"used": 1.0}), tmp_path)
+    assert judging.load(tmp_path) is None
+
+
+def test_it_is_judged_again_when_the_history_grew_or_the_shared_weights_changed(recommender: Recommender) -> None:
+    make(recommender, LEAST - 1, lambda number: "alpha")
+    assert not judging.due(None, None) and not judging.due(None, recommender.memory._memories)
+    make(recommender, 1, lambda number: "alpha", first=LEAST)
+    memories = recommender.memory._memories
+    assert judging.due(None, memories)
+    assert not judging.due(replace(PASSED, occasions=LEAST), memories)
+    assert not judging.due(replace(PASSED, occasions=int(LEAST / AGAIN) - 5), memories), "a few more prove nothing"
+    assert judging.due(replace(PASSED, occasions=LEAST, shipped={}), memories)
+
+
+def test_a_verdict_on_file_ranks_in_the_next_process(roots: Path, tmp_path: Path) -> None:
+    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as first:
+        judging.save(PASSED, first.memory._folder)
+        assert first._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
+    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as second:
+        assert second._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
+        judging.forget(second.memory._folder)
+        second._judge_if_due()
+        assert second._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
