@@ -8,6 +8,7 @@ pack at every start.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,8 +57,7 @@ class ComfyHost:
         """Whether a prompt runs. Not while one of our own nodes waits for the index: that would never end."""
         if _waiting:
             return False
-        queue = getattr(_server(), "prompt_queue", None)
-        return bool(getattr(queue, "currently_running", None))
+        return bool(getattr(prompt_queue(), "currently_running", None))
 
 
 @contextmanager
@@ -119,9 +119,41 @@ def stop_if_interrupted() -> None:
     throw_exception_if_processing_interrupted()
 
 
-def _server() -> Any:
+def prompt_queue() -> Any:
+    """The queue of prompts, waiting, running and done; None outside a running ComfyUI."""
+    return getattr(_server(), "prompt_queue", None)
+
+
+def routes() -> Any:
+    """The table of ComfyUI's HTTP routes, open until every pack is loaded; None outside a running ComfyUI."""
+    return getattr(_server(), "routes", None)
+
+
+def listens_at() -> list[str]:
+    """The addresses that ComfyUI's server listens on."""
     try:
-        from server import PromptServer
+        from comfy.cli_args import args
     except ImportError:
-        return None
-    return getattr(PromptServer, "instance", None)
+        return []
+    return str(getattr(args, "listen", None) or "127.0.0.1").split(",")
+
+
+def output_dir() -> str:
+    """Where ComfyUI saves images, as an absolute path."""
+    import folder_paths
+
+    return os.path.abspath(folder_paths.get_output_directory())  # noqa: PTH100 (links keep their names)
+
+
+def multi_user() -> bool:
+    """Whether several people share this ComfyUI (``--multi-user``)."""
+    try:
+        from comfy.cli_args import args
+    except ImportError:
+        return False
+    return bool(getattr(args, "multi_user", False))
+
+
+def _server() -> Any:
+    # Not imported: ComfyUI has it loaded before any pack, and elsewhere a module of that name is a stranger.
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)

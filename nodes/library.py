@@ -28,10 +28,21 @@ def recommender() -> Recommender:
         if _shared is None:
             from ..lorarec.recommender import Recommender
 
-            _shared = Recommender.open(host=host.ComfyHost())
+            # Of several users nobody knows whose prompt runs: no history, rather than one for all.
+            _shared = Recommender.open(host=host.ComfyHost(), user=None if host.multi_user() else "local")
             _rescanned = time.monotonic()
             _shared.start_refresh()
         return _shared
+
+
+def reopen() -> None:
+    """Go on with a Recommender that knows the settings as they are stored now."""
+    global _shared
+    with _lock:
+        before, _shared = _shared, None
+    recommender()
+    if before is not None:
+        threading.Thread(target=before.close, name="lorarec-close", daemon=True).start()
 
 
 def opened() -> Recommender | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..lorarec.errors import NotIndexed, UsageError
-from . import library
+from . import capture, library
 from .graph import checkpoint_name
 from .resolve import stem, with_slashes
 from .selection import Row
@@ -120,6 +120,8 @@ def model_family(model: Any) -> str:
 
 def choose(wish: Wish, node_id: str | None) -> Choice | NotReady:
     """Choose LoRAs for a prompt, waiting for the first index as long as the settings say."""
+    from msgspec.structs import replace
+
     from ..lorarec.types import Active, Query, Safety
 
     shared = library.recommender()
@@ -147,7 +149,9 @@ def choose(wish: Wish, node_id: str | None) -> Choice | NotReady:
         return NotReady(str(error))
     fitting = [one for one in answer.suggestions if one.score >= wish.min_score] if not answer.abstained else []
     lines = [line for one in fitting for line in _explain(one)]
-    if not fitting:
+    if fitting:
+        capture.shown(query, replace(answer, suggestions=tuple(fitting)))
+    else:
         lines.append("Nothing fits this prompt well enough.")
         if answer.suggestions:
             best = answer.suggestions[0]

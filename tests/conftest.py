@@ -88,7 +88,7 @@ def write_lora(
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_lora() -> MakeLora:
     """The function `write_lora`: ``make_lora(path, metadata=…, tensors=…, sidecars=…, preview=…, seed=…)``."""
     return write_lora

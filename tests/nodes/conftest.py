@@ -28,6 +28,23 @@ def write_loras(root: Path, *names: str) -> Path:
     return root
 
 
+class FakeMemory:
+    """Keeps what it is told, in lists."""
+
+    def __init__(self) -> None:
+        self.links = SimpleNamespace(known=lambda name: False)
+        self.generations: list[tuple[Any, tuple[str, ...]]] = []
+        self.impressions: list[tuple[Any, Any, float]] = []
+
+    def record_generation(self, generation: Any, images: tuple[str, ...]) -> bool:
+        self.generations.append((generation, images))
+        return True
+
+    def record_shown(self, query: Any, answer: Any, *, at: float) -> int:
+        self.impressions.append((query, answer, at))
+        return len(self.impressions)
+
+
 class FakeRecommender:
     """Suggests every file whose stem occurs in the prompt, strength 0.7, in alphabetical order; words as triggers.
 
@@ -37,12 +54,13 @@ class FakeRecommender:
     def __init__(self, comfy: SimpleNamespace, *roots: Path) -> None:
         self.comfy, self.roots = comfy, roots
         self.types = comfy.part("lorarec.types")
-        self.settings = SimpleNamespace(wait_seconds=0.05)
+        self.settings = SimpleNamespace(wait_seconds=0.05, project="")
         self.stage, self.version, self.failure = "full", "v1", ""
         self.queries: list[Any] = []
         self.refreshes = 0
         self.partners: dict[str, str] = {}
         self.strength = 0.7
+        self.memory = FakeMemory()
         self.on_wait: Callable[[], None] = lambda: None
 
     def start_refresh(self) -> None:

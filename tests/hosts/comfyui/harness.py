@@ -12,6 +12,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -48,8 +49,9 @@ def link(folder: Path) -> Path:
 def comfyui(folder: Path, *roots: Path) -> Iterator[SimpleNamespace]:
     """A fake ComfyUI with our pack in it.
 
-    Gives ``pack`` (the module), ``part(name)`` (one of its submodules), and the fakes ``folder_paths``, ``server``,
-    ``sd``, ``utils``, ``management``.
+    Gives ``pack`` (the module), ``part(name)`` (one of its submodules), ``load()`` (loads it anew, as packs for
+    development do), ``settle()`` (waits until what happened is remembered), and the fakes ``folder_paths``,
+    ``server``, ``sd``, ``utils``, ``management``, ``args``.
     """
     pack = link(folder)
     hidden = _take(*OUR_NAMES, *FAKE_NAMES)
@@ -62,21 +64,39 @@ def comfyui(folder: Path, *roots: Path) -> Iterator[SimpleNamespace]:
         folder_paths = importlib.import_module("folder_paths")
         folder_paths.roots = [str(root) for root in roots]
         folder_paths.user = str(folder / "user")
-        spec = importlib.util.spec_from_file_location(name, pack / "__init__.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
+        folder_paths.output = str(folder / "output")
+        server = importlib.import_module("server").PromptServer.instance  # ComfyUI has one before it loads packs
+
+        def load() -> ModuleType:
+            _take(name)
+            spec = importlib.util.spec_from_file_location(name, pack / "__init__.py")
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+            return module
+
+        def settle() -> None:
+            worker = sys.modules[f"{name}.nodes.capture"]._worker
+            done = threading.Event()
+            worker.put(done.set)
+            assert done.wait(20)
+
         yield SimpleNamespace(
-            pack=module,
+            pack=load(),
+            load=load,
+            settle=settle,
             part=lambda part: importlib.import_module(f"{name}.{part}"),
             loaded=lambda part: f"{name}.{part}" in sys.modules,
             folder_paths=folder_paths,
-            server=importlib.import_module("server").PromptServer.instance,
+            server=server,
             sd=importlib.import_module("comfy.sd"),
             utils=importlib.import_module("comfy.utils"),
             management=importlib.import_module("comfy.model_management"),
+            args=importlib.import_module("comfy.cli_args").args,
         )
+        if sys.modules[f"{name}.nodes.capture"]._worker._started:
+            settle()
     finally:
         library = sys.modules.get(f"{name}.nodes.library")
         shared = None if library is None else library._shared

@@ -4,6 +4,7 @@ import os
 
 roots: list[str] = []
 user: str = ""
+output: str = ""
 separator: str = os.sep  # tests of Windows workflows set "\\"
 
 
@@ -41,3 +42,7 @@ def get_full_path_or_raise(folder_name, filename):
 
 def get_user_directory():
     return user
+
+
+def get_output_directory():
+    return output

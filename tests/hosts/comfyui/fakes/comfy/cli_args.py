@@ -1,0 +1,5 @@
+"""The options ComfyUI was started with."""
+
+from types import SimpleNamespace
+
+args = SimpleNamespace(multi_user=False)
