@@ -8,7 +8,7 @@ split join where all their LoRAs are installed. Metadata is taken away at random
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -16,20 +16,26 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import library as library_module
+from . import own
 from .index.retrieve import QueryVectors
+from .own import Memories
 from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .prompt.terms import terms
+from .rank.personal import inputs
 from .rank.signals import SIGNALS
 from .rank.train import Sample
-from .types import Example, Lora, Query, Safety, Stats
+from .rank.train_personal import Choice, shorten
+from .types import Example, Lora, PastGeneration, PastUse, Query, Safety, SignalTable, Stats
 
+COMPLETION_WEIGHT = 0.5  # of a prompt of which all LoRAs but one are given, beside the same prompt without any
 NEAR = 0.6  # Jaccard overlap of terms from which two prompts count as one
 EXAMPLES = 8  # examples a LoRA keeps, as in the sidecars of the evaluation
 ASKED = 3  # showcase prompts per LoRA and library that become queries
 CANDIDATES = 128  # of one list
 DEV_WEIGHT = 16.0  # of a community prompt beside a showcase prompt, before label balancing
 BALANCE = 0.75  # 0 = every prompt counts alike, 1 = every LoRA does
+PERSONAL_BALANCE = 0.6  # the same for the personal weights: a user's favourites are to come first, but not everywhere
 
 Encode = Callable[[ReadPrompt], QueryVectors | None]
 
@@ -191,3 +197,118 @@ def _forget(lora: Lora, draw: np.random.Generator) -> Lora:
             if chance[4] < 0.15:
                 change["examples"] = ()
     return msgspec.structs.replace(lora, **change)
+
+
+class Person(Struct, frozen=True):
+    """A user to learn from: what they made, and what they are asked."""
+
+    members: list[tuple[str, Lora]]  # the LoRAs installed, by benchmark id
+    past: list[Prompt]  # in order of time
+    made: list[float]  # when each of the past was made, seconds since the epoch
+    strengths: list[dict[str, float]]  # benchmark id -> strength, of each of the past
+    asked: list[tuple[Prompt, float]]  # with the time before which the past is known
+
+
+def choices(
+    people: Iterable[Person],
+    fold_of: Mapping[str, int],
+    fetch: library_module.Fetch,
+    embed: Callable[[Sequence[str]], NDArray[np.float32]],
+    models: Mapping[str, str],
+    pipeline_of: Callable[[library_module.Library], Pipeline],
+    encode: Encode,
+    score: Callable[[SignalTable, Sequence[int]], NDArray[np.float32]],
+    tick: Callable[[int], None] = lambda done: None,
+) -> list[Choice]:
+    """What the personal weights are fitted to: candidates of each prompt with what the past says about them.
+
+    Args:
+        people: whose.
+        fold_of: benchmark id -> fold.
+        fetch: vectors of the LoRAs' texts.
+        embed: vectors of prompts.
+        models: lens -> identity of the encoder.
+        pipeline_of: the road over a library.
+        encode: of a prompt.
+        score: (table, fold of each candidate) -> logits of networks that never saw the candidate.
+        tick: told how many people are done.
+    """
+    out: list[tuple[Choice, tuple[str, ...]]] = []
+    for done, person in enumerate(people):
+        ids = [id_ for id_, _ in person.members]
+        place = {id_: row for row, id_ in enumerate(ids)}
+        library = library_module.build([lora for _, lora in person.members], "training", models, fetch)
+        pipeline = pipeline_of(library)
+        remembered = remember(person, library, embed)
+        fold = np.asarray([fold_of[id_] for id_ in ids], np.int8)
+        for prompt, now in person.asked:
+            rows = [place[id_] for id_ in prompt.right if id_ in place]
+            tasks: list[tuple[list[int], list[int], float]] = [(rows, [], 1.0)]
+            if len(rows) > 1:
+                tasks += [([row], [r for r in rows if r != row], COMPLETION_WEIGHT / len(rows)) for row in rows]
+            asked = ask_of(prompt.text, encode)
+            for right_rows, active, weight in tasks:
+                upto = int(np.searchsorted(remembered.past.made, now))
+                ask = with_past(asked, remembered, library, pipeline, active, upto)
+                found, table = pipeline.table(ask)
+                right = np.isin(found.rows, right_rows)
+                logits = score(table, fold[found.rows].tolist())
+                values = inputs(table, logits)
+                keep = shorten(logits, values, right)
+                choice = Choice(logits[keep], values[keep], right[keep], fold[found.rows[keep]], weight)
+                out.append((choice, tuple(ids[row] for row in right_rows)))
+        tick(done + 1)
+    often = Counter(id_ for _, right in out for id_ in right)
+    return [
+        msgspec.structs.replace(
+            choice, weight=choice.weight / float(np.mean([often[id_] for id_ in right])) ** PERSONAL_BALANCE
+        )
+        for choice, right in out
+        if right
+    ]
+
+
+def remember(
+    person: Person, library: library_module.Library, embed: Callable[[Sequence[str]], NDArray[np.float32]]
+) -> Memories:
+    """A person's past beside their library."""
+    lora_of = {id_: lora.id for id_, lora in person.members}
+    past = [
+        PastGeneration(
+            id=at,
+            made=made,
+            prompt=prompt.text,
+            negative=None,
+            base_model="",
+            checkpoint="",
+            project="",
+            host="",
+            loras=tuple(PastUse(lora_of.get(id_, ""), id_, strength.get(id_), "id") for id_ in prompt.right),
+            images=0,
+            deleted=0,
+            liked=0,
+        )
+        for at, (prompt, made, strength) in enumerate(zip(person.past, person.made, person.strengths, strict=True))
+    ]
+    told = own.read_prompts(past, None)
+    place = {lora.id: row for row, lora in enumerate(library.loras)}
+    return own.build(past, told, library, place, embed(told.texts), version="training")
+
+
+def with_past(
+    ask: Ask, remembered: Memories, library: library_module.Library, pipeline: Pipeline, active: list[int], upto: int
+) -> Ask:
+    """The same question, asked by a person with a past, some LoRAs being active."""
+    known = own.own(remembered, library, {}, (), ())
+    if known is None:
+        return ask
+    consulted = own.consult(
+        known,
+        library,
+        pipeline.recency,
+        ask.read.terms,
+        None if ask.vectors is None else ask.vectors.semantic,
+        active=active,
+        upto=upto,
+    )
+    return msgspec.structs.replace(ask, consulted=consulted, active_rows=np.asarray(active, np.int64))

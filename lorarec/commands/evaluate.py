@@ -9,30 +9,41 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .. import __version__
+from .. import __version__, base_models
 from .. import settings as options
 from ..encode import models
 from ..encode.profiles import LENSES, encoder_names
 from ..errors import UsageError
+from ..history.clusters import assign, kmeans
 from ..host import PlainHost
+from ..library import texts_of
 from ..measure import process, tables
-from ..measure.bench_data import Bench, Row
+from ..measure.bench_data import Bench, Label, Row
 from ..measure.clusters import fold_of
 from ..measure.lay import KINDS, lay
+from ..measure.metrics import Interval
 from ..measure.protocol import TASKS, TOP, Plan, Setup
 from ..measure.protocol import run as run_protocol
+from ..measure.users import User, points, simulate, times, usable
+from ..measure.warm import Known
+from ..own import clean
 from ..present import print_json
 from ..progress import progress
+from ..rank import personal
 from ..rank.blend import FoldScorer, Model, shipped
+from ..rank.personal import Personal
+from ..rank.rerank import Verdict
 from ..settings import Settings
-from ..types import Active, Progress, ProgressSink, Query, Safety
+from ..types import Active, Generation, Progress, ProgressSink, Query, Safety, Use
 from .common import add_json
 
 if TYPE_CHECKING:
@@ -41,7 +52,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("bench", metavar="BENCH", help="a lorabench folder")
+    parser.add_argument("bench", nargs="?", metavar="BENCH", help="a lorabench folder")
+    parser.add_argument(
+        "--own",
+        action="store_true",
+        help="judge on your own later history whether weights of your own rank better, and use them if so",
+    )
     parser.add_argument("--task", action="append", choices=(*TASKS, "all"), help="repeatable (default: cold)")
     parser.add_argument("--libraries", default="300,1000", metavar="SIZES", help="fixed libraries (default: 300,1000)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most N prompts per library, for a quick look")
@@ -114,41 +130,98 @@ class Laid:
         folder = self.folder(setup)
         laid = lay(self._bench, folder, setup.ids, bare=setup.bare, kinds=setup.kinds, stats=setup.stats)
         folds: dict[str, int] = {}  # by catalogue id, known after the scan
-        scorer = FoldScorer(shipped(), folds) if self._folds is not None else None
-        recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer)
+        scorer = None
+        if self._folds is not None:
+            scorer = Personal(FoldScorer(shipped(), folds), personal.shipped(), folds)
+        user = None if setup.past is None else f"evaluate {uuid.uuid4().hex}"  # a past must not know its own future
+        recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer, user=user)
         try:
             recommender.refresh(self._meter)
             if self._folds is not None:
                 folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
-            yield OpenLibrary(recommender, laid)
+            opened = OpenLibrary(recommender, laid, self._meter)
+            if setup.past is not None:
+                opened.remember(setup.past)
+            yield opened
         finally:
+            if user is not None:
+                recommender.memory.delete(everything=True, vectors=False)
             recommender.close()
 
 
 class OpenLibrary:
     """A recommender that speaks in bench ids; implements `protocol.Opened`."""
 
-    def __init__(self, recommender: Recommender, laid: dict[str, str]) -> None:
+    def __init__(self, recommender: Recommender, laid: dict[str, str], meter: ProgressSink | None = None) -> None:
         """``laid`` maps root-relative paths to bench ids."""
         self.recommender = recommender
+        self.meter = meter
         self._id_at = laid
         self._path_of = {name: path for path, name in laid.items()}
 
-    def rank(self, prompt: str, top: int = TOP) -> list[tuple[str, float]]:
+    def rank(self, prompt: str, top: int = TOP, active: Sequence[Label] = ()) -> list[tuple[str, float]]:
         """All that qualifies, best first: nothing filtered, collapsed or mixed in."""
-        query = Query(prompt=prompt, safety=Safety.EXPLICIT, min_score=0.0, diversity=0.0, explore=0.0, collapse=False)
+        query = Query(
+            prompt=prompt,
+            active=self._active(active),
+            safety=Safety.EXPLICIT,
+            min_score=0.0,
+            diversity=0.0,
+            explore=0.0,
+            collapse=False,
+        )
         found = self.recommender.recommend(query, top).suggestions
         return [(self._id_at[suggestion.lora], suggestion.score) for suggestion in found]
 
     def strengthen(self, lora: str, row: Row) -> float:
         """The strength of one LoRA, the row's other LoRAs being active with the strengths their user gave them."""
-        others = tuple(
-            Active(self._path_of[label.id], 1.0 if label.weight is None else label.weight)
-            for label in row.loras
-            if label.id != lora and label.id in self._path_of
-        )
+        others = self._active([label for label in row.loras if label.id != lora])
         query = Query(prompt=row.prompt, active=others, safety=Safety.EXPLICIT)
         return self.recommender.strength(self._path_of[lora], query).model
+
+    def _active(self, labels: Sequence[Label]) -> tuple[Active, ...]:
+        """The installed ones of some labels as active LoRAs."""
+        return tuple(
+            Active(self._path_of[label.id], 1.0 if label.weight is None else label.weight)
+            for label in labels
+            if label.id in self._path_of
+        )
+
+    def texts(self, ids: Sequence[str]) -> list[str]:
+        """What LoRAs depict, as the encoder reads it."""
+        return [texts_of(self.recommender.details(self._path_of[one]).lora).semantic for one in ids]
+
+    def remember(self, past: Known, first: int = 0) -> None:
+        """Add to the user's own history, as if each prompt had been made on its day."""
+        memory = self.recommender.memory
+        generations = [
+            Generation(
+                prompt=row.prompt,
+                loras=tuple(
+                    Use(name=self._path_of.get(label.id, label.id), strength=label.weight) for label in row.loras
+                ),
+                checkpoint=row.base_model or "",
+                base_model=base_models.named(row.base_model),
+                made=made,
+                seed=first + at,
+                host="evaluate",
+                reader="evaluate",
+            )
+            for at, (row, made) in enumerate(zip(past.rows, times(past.days, first), strict=True))
+        ]
+        memory.history.add_generations([(generation, None) for generation in generations], memory.links)
+        self.recommender.learn(self.meter if len(generations) > 1 else None)
+
+
+def simulated_users(bench: Bench, laid: Laid) -> list[User]:
+    """The users of the task "warm"; their prompts are encoded by the recommender itself."""
+    rows = usable(bench)
+    ids = tuple(dict.fromkeys(label.id for row in rows for label in row.loras))
+    with laid.open(Setup("used", ids)) as opened:
+        prompts = opened.recommender.embed([clean(row.prompt) for row in rows], opened.meter)
+        depicted = opened.recommender.embed(opened.texts(ids), opened.meter)
+    tastes = points(rows, prompts, dict(zip(ids, depicted, strict=True)))
+    return simulate(bench, tastes, lambda points, k, dice: assign(points, kmeans(points, k, dice)))
 
 
 def settings_for(data_dir: Path) -> Settings:
@@ -179,6 +252,12 @@ def folds_for(choice: str, bench: Bench, model: Model) -> tuple[dict[str, int] |
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    if args.own:
+        if args.bench:
+            raise UsageError("--own measures on your own history; leave out the benchmark folder")
+        return run_own(args)
+    if not args.bench:
+        raise UsageError("name a lorabench folder, or give --own to measure on your own history")
     if args.loras:
         raise UsageError("evaluate lays its own libraries on disk; leave out --loras")
     bench, plan = Bench(args.bench), plan_of(args)
@@ -194,7 +273,7 @@ def run(args: argparse.Namespace) -> int:
     begun = time.monotonic()
     with progress() as meter:
         laid = Laid(bench, data_dir / "evaluate", settings, folds, meter)
-        report = run_protocol(plan, bench, laid.open, _teller(meter))
+        report = run_protocol(plan, bench, laid.open, _teller(meter), lambda: simulated_users(bench, laid))
     facts = {
         "lorarec": __version__,
         "bench": str(bench.folder),
@@ -213,6 +292,35 @@ def run(args: argparse.Namespace) -> int:
     print(tables.evaluation(report))
     print(f"\n{judged_by}; encoders {', '.join(dict.fromkeys(facts['encoders'].values()))}; {facts['seconds']} s")  # type: ignore[attr-defined]
     return 0
+
+
+def run_own(args: argparse.Namespace) -> int:
+    """Replay the user's own history and print the verdict."""
+    from .common import bring_up_to_date, opened
+
+    with opened(args) as recommender:
+        bring_up_to_date(recommender)
+        judged = recommender.judge()
+    if args.json:
+        print_json(_without_nan(msgspec.to_builtins(judged)))
+    else:
+        print(_own_table(judged.verdict))
+    return 0
+
+
+def _own_table(verdict: Verdict) -> str:
+    """The verdict on a user's own weights, with what it rests on."""
+    cold, shared, own = verdict.cold, verdict.shared, verdict.own
+    if verdict.since is None or cold is None or shared is None or own is None:
+        return verdict.why
+    head = [f"your last {verdict.later} moments, since {date.fromtimestamp(verdict.since)}", "MRR", "over shared, 95%"]
+    over = tables.gain(own - shared, Interval(verdict.low or 0.0, verdict.high or 0.0))
+    lines = [
+        ["without your history", tables.number(cold), ""],
+        ["with your history, shared weights", tables.number(shared), ""],
+        [f"with your history, own weights (fitted to {verdict.earlier} moments)", tables.number(own), over],
+    ]
+    return f"{tables.grid(head, lines)}\n{verdict.why}"
 
 
 def _teller(meter: ProgressSink) -> Any:

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import hashlib
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", metavar="DIR", help="keep the laid collection and its vectors here between runs")
     parser.add_argument("--shuffles", type=int, default=2, help="random partitions of the corpus into libraries")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=("background", "strength", "blend"), help="fit just one part")
+    parser.add_argument("--only", choices=("background", "strength", "blend", "personal"), help="fit just one part")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
                 _write_strength(bench, loras, out)
             if args.only in (None, "blend"):
                 _write_blend(bench, loras, recommender, out, args)
+            if args.only in (None, "personal"):
+                _write_personal(bench, loras, recommender, out, args)
         finally:
             recommender.close()
     return 0
@@ -183,6 +186,106 @@ def _write_blend(
     model = blend.Model(features, net, calibration, folds, provenance)
     (out / blend.FILE).write_bytes(msgspec.json.encode(model) + b"\n")
     _say(f"blend: {calibration}, {(out / blend.FILE).stat().st_size} bytes")
+
+
+def _write_personal(
+    bench: Bench, loras: dict[str, Any], recommender: Recommender, out: Path, args: argparse.Namespace
+) -> None:
+    """Fit on simulated users, and on the community as one user, with the blend just written."""
+    import msgspec
+    import numpy as np
+
+    from ..measure.clusters import FOLDS, fold_of
+    from ..rank import personal, train_personal
+    from ..rank.blend import Blend, Model
+    from ..training import choices
+
+    model = msgspec.json.decode((out / "blend.json").read_bytes(), type=Model)
+    nets = [Blend(model.features, net, model.calibration) for net in model.folds]
+
+    def score(table: Any, folds: Any) -> NDArray[np.float32]:
+        values, fold = nets[0].inputs(table), np.asarray(folds)
+        logits = np.zeros(len(values), np.float32)
+        for number, net in enumerate(nets):
+            logits[fold == number] = net.logits(values[fold == number])
+        return logits
+
+    people = [*_simulated(bench, loras, recommender, args), *_communities(bench, loras, args)]
+    begun = time.monotonic()
+    data = choices(
+        people,
+        fold_of(bench),
+        recommender.fetch,
+        recommender.embed,
+        recommender.encoder_ids,
+        recommender.pipeline_of,
+        _Encode(recommender),
+        score,
+        tick=lambda done: _say(f"people {done}/{len(people)}, {time.monotonic() - begun:.0f} s"),
+    )
+    _say(f"{len(data)} choices of {len(people)} people")
+    folds = [train_personal.fit(data, fold) for fold in range(FOLDS)]
+    weights = train_personal.fit(data)
+    provenance = _provenance(bench, choices=len(data), people=len(people), shuffles=args.shuffles, seed=args.seed)
+    fitted = personal.Model(weights, folds, provenance)
+    (out / personal.FILE).write_bytes(msgspec.json.format(msgspec.json.encode(fitted)) + b"\n")
+    _say(f"personal: {weights}")
+
+
+def _simulated(bench: Bench, loras: dict[str, Any], recommender: Recommender, args: argparse.Namespace) -> list[Any]:
+    """Simulated users whose past grows from prompt to prompt; other seeds than those of the evaluation."""
+    from ..history.clusters import assign, kmeans
+    from ..library import texts_of
+    from ..measure import users
+    from ..own import clean
+    from ..training import Person, Prompt
+
+    rows = users.usable(bench)
+    ids = list(dict.fromkeys(one.id for row in rows for one in row.loras))
+    depicted = recommender.embed([texts_of(loras[id_]).semantic for id_ in ids])
+    prompts = recommender.embed([clean(row.prompt) for row in rows])
+    vectors = users.points(rows, prompts, dict(zip(ids, depicted, strict=True)))
+    people = []
+    for shuffle in range(args.shuffles):
+        seed = users.SEED + 1 + args.seed * 100 + shuffle
+        for user in users.simulate(bench, vectors, lambda x, k, dice: assign(x, kmeans(x, k, dice)), seed):
+            asked = [Prompt(row.prompt, tuple(one.id for one in row.loras)) for row in user.rows]
+            made = users.times(user.days)
+            people.append(
+                Person(
+                    [(id_, loras[id_]) for id_ in user.library if id_ in loras],
+                    asked,
+                    made,
+                    [{one.id: one.weight for one in row.loras if one.weight is not None} for row in user.rows],
+                    list(zip(asked, made, strict=True)),
+                )
+            )
+    return people
+
+
+def _communities(bench: Bench, loras: dict[str, Any], args: argparse.Namespace) -> list[Any]:
+    """The whole history as one user's past, the dev prompts asked of random libraries."""
+    import numpy as np
+
+    from ..measure import dates, users
+    from ..training import Person, Prompt
+
+    draw = np.random.default_rng(args.seed)
+    when = dates.prompt_dates(bench)
+    rows = sorted(users.usable(bench), key=lambda row: (when(row.id), row.id))
+    past = [Prompt(row.prompt, tuple(one.id for one in row.loras)) for row in rows]
+    made = users.times([dates.ordinal(when(row.id)) for row in rows])
+    strengths = [{one.id: one.weight for one in row.loras if one.weight is not None} for row in rows]
+    dev = [Prompt(row.prompt, tuple(one.id for one in row.loras)) for row in bench.queries]
+    people = []
+    for size in (300, 1000):
+        order = [list(loras)[at] for at in draw.permutation(len(loras))]
+        for start in range(0, len(order) - size // 2, size):
+            members = [(id_, loras[id_]) for id_ in order[start : start + size]]
+            here = {id_ for id_, _ in members}
+            asked = [(prompt, math.inf) for prompt in dev if here.issuperset(prompt.right)]
+            people.append(Person(members, past, made, strengths, asked))
+    return people
 
 
 class _Encode:

@@ -42,6 +42,11 @@ def prompt_dates(bench: Bench) -> Callable[[str], str]:
     return estimate
 
 
+def ordinal(day: str) -> int:
+    """An ISO date as a day number."""
+    return date.fromisoformat(day[:10]).toordinal()
+
+
 def _points(rows: Iterable[Row], created: dict[str, str]) -> dict[str, list[tuple[int, int]]]:
     """For each source the numbers of its prompts with the day their newest LoRA appeared."""
     points: dict[str, list[tuple[int, int]]] = {}

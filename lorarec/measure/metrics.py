@@ -216,6 +216,21 @@ def macro_interval(outcomes: Sequence[Outcome], *, resamples: int = RESAMPLES, s
     return Interval(*(float(edge) for edge in np.percentile(means, [2.5, 97.5])))
 
 
+def macro_difference(
+    ours: Sequence[Outcome], others: Sequence[Outcome], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Interval:
+    """Bootstrap interval of the difference of two macro MRRs on the same rows: paired, whole queries being drawn."""
+    if not ours:
+        return Interval(float("nan"), float("nan"))
+    member, _ = _members(ours)
+    weights = _resampled_weights([outcome.query for outcome in ours], resamples, seed)
+    away = _scores(ours)[:, 0] - _scores(others)[:, 0]
+    counts, sums = weights @ member, (weights * away) @ member
+    drawn = counts > 0
+    means = np.divide(sums, counts, out=np.zeros_like(sums), where=drawn).sum(axis=1) / drawn.sum(axis=1)
+    return Interval(*(float(edge) for edge in np.percentile(means, [2.5, 97.5])))
+
+
 def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
     """Area under the ROC curve: the chance that a positive scores above a negative, ties half (Mann-Whitney U)."""
     if not len(positive) or not len(negative):

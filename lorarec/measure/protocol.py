@@ -13,17 +13,20 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from . import dates, lorabench
+from . import dates, lorabench, warm
 from .baseline import Bm25
 from .bench_data import Bench, Row
 from .clusters import clusters
 from .lay import KINDS
 from .lorabench import Abstention, Answer, Rank, Weights
 from .metrics import Outcome, Summary, summarise
+from .users import User, usable
+from .warm import Comparison, Completion, Known, Recalling, SeenWeights
 
 FULL = "full"
 TOP = 100  # the longest list made of the same candidates as a short one; a label ranked lower counts as not found
-TASKS = ("cold", "full", "weights", "abstain")
+TASKS = ("cold", "full", "weights", "abstain", "warm", "completion")
+COMPLETED = "1000"  # size of the libraries that completion is asked of
 
 PLAIN = "as it is"
 EXISTING = "LoRAs that existed"
@@ -41,29 +44,18 @@ class Setup(Struct, frozen=True):
     bare: float = 0.0
     kinds: tuple[str, ...] = KINDS[:1]
     stats: bool = True
-
-
-class Opened(Protocol):
-    """A recommender over one library."""
-
-    def rank(self, prompt: str, top: int = TOP) -> Sequence[tuple[str, float]]:
-        """Bench ids with scores, best first, at most ``top``."""
-        ...
-
-    def strengthen(self, lora: str, row: Row) -> float:
-        """The strength of one LoRA for a row's prompt, the row's other LoRAs being active."""
-        ...
+    past: Known | None = None  # what its user made before
 
 
 class TopRank(Protocol):
-    """`Opened.rank` as a function."""
+    """`warm.Recalling.rank` as a function."""
 
     def __call__(self, prompt: str, top: int = TOP) -> Sequence[tuple[str, float]]:
         """Answer one prompt."""
         ...
 
 
-Opener = Callable[[Setup], AbstractContextManager[Opened]]
+Opener = Callable[[Setup], AbstractContextManager[Recalling]]
 Say = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
@@ -107,6 +99,9 @@ class Report(Struct, kw_only=True):
     rankings: list[Ranking] = field(default_factory=list)
     abstaining: list[Abstaining] = field(default_factory=list)
     weights: Weights | None = None
+    seen_weights: SeenWeights | None = None
+    warm: list[Comparison] = field(default_factory=list)
+    completion: Completion | None = None
 
     def find(self, libraries: str, variant: str) -> Ranking | None:
         """One row, None if it was not measured."""
@@ -221,8 +216,53 @@ class _Run:
         with self.opener(Setup("labels", ids)) as opened:
             return lorabench.weights(rows, self.bench.showcase, opened.strengthen, tick)
 
+    def seen_weights(self) -> SeenWeights:
+        """Strengths of what the history has."""
+        labels = dict.fromkeys(label.id for row in self.bench.queries for label in row.loras)
+        return warm.seen_weights(
+            self.bench, self.installable(labels), self.past(), self.remembering, self.say, self.plan.limit
+        )
 
-def run(plan: Plan, bench: Bench, opener: Opener, say: Say = lambda what, done, total: None) -> Report:
+    def warm(self, users: Sequence[User]) -> list[Comparison]:
+        """The community as one user, and simulated users."""
+        found = [
+            warm.community(self.bench, self.sized(size), self.past(), self.remembering, self.say, self.plan.limit)
+            for size in self.plan.sizes
+        ]
+        everybody = usable(self.bench)
+        found.append(warm.simulated(users, everybody, self.remembering, self.say, self.plan.limit))
+        return found
+
+    def completion(self) -> Completion:
+        """Finding the LoRA that is missing."""
+        return warm.completion(
+            self.bench, self.sized(COMPLETED), self.past(), self.remembering, self.say, self.plan.limit
+        )
+
+    def past(self) -> Known:
+        """The whole history in order of time."""
+        when = self.when or dates.prompt_dates(self.bench)
+        rows = sorted(usable(self.bench), key=lambda row: (when(row.id), row.id))
+        return Known(tuple(rows), tuple(dates.ordinal(when(row.id)) for row in rows))
+
+    def sized(self, size: str) -> dict[str, tuple[str, ...]]:
+        """The fixed libraries of one size."""
+        return {
+            name: self.installable(ids) for name, ids in self.bench.libraries.items() if name.partition(":")[0] == size
+        }
+
+    def remembering(self, name: str, ids: tuple[str, ...], past: Known | None) -> AbstractContextManager[Recalling]:
+        """Open a library whose user made that before."""
+        return self.opener(Setup(name, ids, past=past))
+
+
+def run(
+    plan: Plan,
+    bench: Bench,
+    opener: Opener,
+    say: Say = lambda what, done, total: None,
+    users: Callable[[], Sequence[User]] = tuple,
+) -> Report:
     """Measure all that the plan names.
 
     Args:
@@ -230,6 +270,7 @@ def run(plan: Plan, bench: Bench, opener: Opener, say: Say = lambda what, done, 
         bench: on which data.
         opener: lays a library on disk and opens a recommender over it.
         say: told of progress.
+        users: makes the simulated users of the task "warm".
     """
     state = _Run(plan, bench, opener, say)
     cold, abstain = "cold" in plan.tasks, "abstain" in plan.tasks
@@ -241,6 +282,12 @@ def run(plan: Plan, bench: Bench, opener: Opener, say: Say = lambda what, done, 
     if "full" in plan.tasks:
         state.library(FULL, FULL, tuple(bench.corpus), True, False)
     report = Report(weights=state.weights() if "weights" in plan.tasks else None)
+    if "weights" in plan.tasks and bench.history:
+        report.seen_weights = state.seen_weights()
+    if "warm" in plan.tasks:
+        report.warm = state.warm(users())
+    if "completion" in plan.tasks:
+        report.completion = state.completion()
     for (size, variant), tally in state.tallies.items():
         if cold or size == FULL:
             report.rankings.append(tally.ranking(size, variant))

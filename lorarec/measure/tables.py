@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from .metrics import OVERLAPS, Figures, Interval
 from .protocol import FULL, PLAIN, Ranking, Report
 from .speed import Measured
+from .warm import Comparison, Completion, SeenWeights
 
 # What the project promises on the public queries, (size, variant) -> macro MRR, MRR without the frequent labels.
 TARGETS = {("300", PLAIN): (0.66, 0.64), (FULL, PLAIN): (0.53, None)}
@@ -110,6 +111,12 @@ def evaluation(report: Report) -> str:
             )
             + f"\n{better:.1%} below the showcase median (at least 3%)"
         )
+    if report.seen_weights:
+        parts.append(seen_weights(report.seen_weights))
+    if report.warm:
+        parts.append(warm(report.warm))
+    if report.completion:
+        parts.append(completion(report.completion))
     if report.abstaining:
         head = ["nothing fits: AUC of the top score", "vs no-LoRA prompts", "vs right LoRAs removed", "n prompts"]
         lines = [
@@ -125,6 +132,65 @@ def evaluation(report: Report) -> str:
         ]
         parts.append(grid(head, lines))
     return "\n\n".join(parts)
+
+
+def warm(rows: Sequence[Comparison]) -> str:
+    """With and without a past, paired."""
+    head = [
+        "with a past",
+        "people",
+        "generations",
+        "labels seen",
+        "rows",
+        "LoRAs",
+        "macro MRR",
+        "95%",
+        "over cold, 95%",
+    ]
+    head += ["over prior, 95%", "micro MRR", "without 10 frequent", *(f"{kind} (n)" for kind in OVERLAPS)]
+    lines = []
+    for row in rows:
+        for way in row.variants.values():
+            s = way.summary
+            lines.append(
+                [
+                    f"{row.name}: {way.name}",
+                    *(str(row.people), str(row.generations), f"{row.seen:.0%}", str(s.rows), str(s.loras)),
+                    *(number(s.macro.mrr), span(s.intervals["macro"])),
+                    gain(s.macro.mrr - row.variants["cold"].summary.macro.mrr, way.gain),
+                    gain(s.macro.mrr - row.variants["prior"].summary.macro.mrr, way.over_prior),
+                    *(number(s.micro.mrr), number(s.without_frequent.mrr)),
+                    *(_with_n(s.by_overlap.get(kind)) for kind in OVERLAPS),
+                ]
+            )
+    return grid(head, lines)
+
+
+def gain(value: float, interval: Interval | None) -> str:
+    """A difference with its interval; "" without one."""
+    return "" if interval is None else f"{value:+.3f} {span(interval)}"
+
+
+def completion(found: Completion) -> str:
+    """Finding the missing LoRA."""
+    lines = [
+        [way, number(found.hit_10[way]), span(found.interval[way]), number(found.mrr[way])] for way in found.hit_10
+    ]
+    head = [f"all LoRAs but one given (n={found.rows} rows, {found.queries} queries)", "hit@10", "95%", "MRR"]
+    return grid(head, lines)
+
+
+def seen_weights(found: SeenWeights) -> str:
+    """Strengths of LoRAs that the past has."""
+    head = [
+        f"strength where the past has the LoRA (n={found.n} labels, {found.queries} queries)",
+        "error",
+        "within 0..2",
+    ]
+    lines = [[way, number(found.errors[way]), number(found.clipped[way])] for way in found.errors]
+    best = min(found.errors["history median"], found.errors["showcase median"])
+    text = f"{1 - found.errors['ours'] / best:.1%} below the better median (at least 5%)"
+    return grid(head, lines) + f"\n{text}; ours minus history median {span(found.gain)}"
 
 
 def speed(rows: Sequence[Measured]) -> str:
