@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from . import mapped
 from .index.own_prompts import Nearness, OwnPrompts
+from .learn.habits import Habits, habits
 from .learn.past import Past, lay_out
 from .learn.signals import Content, Evidence
 from .learn.story import Story, story
@@ -26,7 +27,7 @@ from .prompt.syntax import parse
 from .prompt.terms import terms as terms_of
 from .types import Event, PastGeneration, Role
 
-FORMAT = 1  # of the saved form
+FORMAT = 2  # of the saved form
 _KIND = "own"
 _ROLES = list(Role)
 
@@ -45,6 +46,7 @@ class Memories(Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...]  # the prompts, clean, in the order of the index
     numbers: dict[str, int]  # digest of a prompt as written -> its number in ``texts``, -1 = it is empty
     past: Past
+    habits: Habits
     roles: NDArray[np.int64]  # number of each LoRA's role, shape (n,)
 
 
@@ -150,6 +152,7 @@ def build(
     ordinary = library.vectors.means.get("example_mean") if library.vectors is not None else None
     goes_on = known is not None and told.texts[: len(known.texts)] == known.texts
     earlier = known.prompts if known is not None and goes_on else None
+    laid = lay_out(past, place, told.written, count=len(library.loras), project=project, counted=counted)
     return Memories(
         format=FORMAT,
         version=version,
@@ -159,14 +162,8 @@ def build(
         prompts=OwnPrompts.build(told.texts, weigh, vectors, ordinary, earlier),
         texts=told.texts,
         numbers=told.numbers,
-        past=lay_out(
-            past,
-            place,
-            told.written,
-            count=len(library.loras),
-            project=project,
-            counted=counted,
-        ),
+        past=laid,
+        habits=habits(laid),
         roles=np.asarray([_ROLES.index(lora.role) for lora in library.loras], np.int64),
     )
 
@@ -224,7 +221,7 @@ def consult(
         None if vectors is None else vectors.means["semantic"],
         recency,
     )
-    evidence = Evidence(kept.past, near, content, active=active, base_model=base_model, upto=upto)
+    evidence = Evidence(kept.past, near, content, active=active, base_model=base_model, upto=upto, known=kept.habits)
     return Consulted(asked, evidence, words)
 
 

@@ -50,7 +50,9 @@ def embed(texts: Sequence[str]) -> np.ndarray:
 LIBRARY: Library = library_module.build(LORAS, "key", MODELS, fetch)
 
 
-def made(number: int, prompt: str | None, uses: str = "a", strength: float | None = 0.6, **fields: object) -> PastGeneration:
+def made(
+    number: int, prompt: str | None, uses: str = "a", strength: float | None = 0.6, **fields: object
+) -> PastGeneration:
     values: dict[str, object] = {
         "id": number + 1,
         "made": NOW + number,
@@ -79,7 +81,9 @@ def consult(asked: own.Own, prompt: str, vector: np.ndarray | None = None, **opt
     return own.consult(asked, LIBRARY, recency, read(Query(prompt=prompt)).terms, vector, **options)  # type: ignore[arg-type]
 
 
-def with_wishes(memories: Memories | None, *events: Event, opinions: dict[str, int] | None = None, hidden: str = "") -> own.Own:
+def with_wishes(
+    memories: Memories | None, *events: Event, opinions: dict[str, int] | None = None, hidden: str = ""
+) -> own.Own:
     found = own.own(memories, LIBRARY, opinions or {}, set(hidden), events)
     assert found is not None
     return found
@@ -179,7 +183,9 @@ def test_memories_come_back_as_they_were(tmp_path: Path, past: list[PastGenerati
     assert (found.version, found.library, found.encoder, found.project) == ("1", "key", "m" if meaning else "", "")
     assert found.texts == memories.texts and found.numbers == memories.numbers
     vector = embed(["a red castle"])[0] if meaning else None
-    one, other = (consult(with_wishes(kept), "a red castle", vector).columns(np.arange(3)) for kept in (memories, found))
+    one, other = (
+        consult(with_wishes(kept), "a red castle", vector).columns(np.arange(3)) for kept in (memories, found)
+    )
     for name, column in one.items():
         np.testing.assert_array_equal(column, other[name], err_msg=name)
     went_on = remember([*past, made(50, "a new one", "c")], found, meaning)

@@ -246,7 +246,9 @@ def test_what_was_made_with_a_copy_in_another_hosts_folder_counts_here_too(
 def test_of_several_tools_that_counted_the_one_that_counted_most_is_believed(open_as: Open) -> None:
     here = open_as()
     memory = here.memory
-    memory.history.add_usage("one", [UsageCount(Use(name="alpha"), 4, 1.0), UsageCount(Use(name="alpha"), 5, 2.0)], memory.links)
+    memory.history.add_usage(
+        "one", [UsageCount(Use(name="alpha"), 4, 1.0), UsageCount(Use(name="alpha"), 5, 2.0)], memory.links
+    )
     memory.history.add_usage("two", [UsageCount(Use(name="alpha"), 7), UsageCount(Use(name="bravo"), 2)], memory.links)
     memory.history.add_usage("three", [UsageCount(Use(name="nobody"), 70)], memory.links)
     memory.record_generation(generation("x"))
@@ -306,7 +308,9 @@ LORAS = tuple(Lora(id=name, root="/r", path=f"{name}.safetensors", size=1, modif
 def build_library(encoders: Encoders, key: str = "key", loras: Sequence[Lora] = LORAS) -> Library:
     models = {"semantic": "letters", "artistic": "letters", "technical": "letters"}
     plain = Encoders()
-    return library_module.build(loras, key, models, lambda lens, texts: (plain.encode(texts), np.ones(len(texts), bool)))
+    return library_module.build(
+        loras, key, models, lambda lens, texts: (plain.encode(texts), np.ones(len(texts), bool))
+    )
 
 
 @pytest.fixture
@@ -382,7 +386,9 @@ def test_prompts_are_encoded_once_and_kept_for_the_next_process(
     assert second._memories is not None and second._memories.texts == ("a red castle", "deer", "owl")
 
 
-def test_words_are_there_before_meaning(open_memory: Callable[..., Memory], library: Library, encoders: Encoders) -> None:
+def test_words_are_there_before_meaning(
+    open_memory: Callable[..., Memory], library: Library, encoders: Encoders
+) -> None:
     memory = open_memory()
     record(memory, "a red castle")
     seen: list[int] = []
@@ -407,6 +413,11 @@ def test_what_was_stopped_goes_on_the_next_time(
     assert own_module.load(memory._folder) is None, "half of it is not written down"
     memory.learn(library)
     assert meaning_of(memory) == [True, True] and own_module.load(memory._folder) is not None
+    record(memory, "owl", first=5)
+    memory.learn(library, stop=lambda: True)
+    assert meaning_of(memory) == [True, True, False]
+    memory.learn(library)
+    assert meaning_of(memory) == [True, True, True]
 
 
 def test_an_encoder_that_cannot_be_run_leaves_the_words(
@@ -518,7 +529,9 @@ def test_what_was_learned_while_wishes_were_read_stays(
         return build(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(own_module, "own", slow)
-    reader = threading.Thread(target=lambda: memory.record_event(Event(kind=EventKind.LIKE, lora="alpha", at=1.0)) and memory.own(library))
+    reader = threading.Thread(
+        target=lambda: memory.record_event(Event(kind=EventKind.LIKE, lora="alpha", at=1.0)) and memory.own(library)
+    )
     reader.start()
     assert reading.wait(10)
     memory.learn(library)

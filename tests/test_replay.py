@@ -52,7 +52,12 @@ def insert(lora: str, number: int | None, kind: EventKind = EventKind.INSERT) ->
 
 
 def test_a_prompt_with_its_loras_is_a_moment_once_however_many_images_came_of_it() -> None:
-    told = [past(0, "a castle <lora:a:1>", "a"), past(1, "(a castle)", "a"), past(2, "a castle", "ab"), past(3, "deer", "a")]
+    told = [
+        past(0, "a castle <lora:a:1>", "a"),
+        past(1, "(a castle)", "a"),
+        past(2, "a castle", "ab"),
+        past(3, "deer", "a"),
+    ]
     found = moments(told, (), {})
     assert [(one.at - NOW, one.prompt, "".join(sorted(one.chosen))) for one in found] == [
         (0, "a castle", "a"),
@@ -62,14 +67,27 @@ def test_a_prompt_with_its_loras_is_a_moment_once_however_many_images_came_of_it
     assert {one.offered for one in found} == {frozenset()}
 
 
-@pytest.mark.parametrize("nothing", [past(0, None), past(0, ""), past(0, "<lora:a:1>"), past(0, "castle", ""), past(0, "x", " ")])
+@pytest.mark.parametrize(
+    "nothing", [past(0, None), past(0, ""), past(0, "<lora:a:1>"), past(0, "castle", ""), past(0, "x", " ")]
+)
 def test_without_prompt_or_known_lora_there_is_no_moment(nothing: PastGeneration) -> None:
     assert moments([nothing], (), {}) == []
 
 
 def test_of_an_answer_what_was_inserted_was_chosen_among_what_was_shown() -> None:
-    shown = {1: impression(NOW + 5, "(castle:1.2)", "abc"), 2: impression(NOW + 1, "deer", "ab"), 3: impression(NOW, "owl", "a")}
-    events = [insert("a", 1), insert("c", 1), insert("b", 2), insert("z", None), insert("z", 99), insert("a", 3, EventKind.LIKE)]
+    shown = {
+        1: impression(NOW + 5, "(castle:1.2)", "abc"),
+        2: impression(NOW + 1, "deer", "ab"),
+        3: impression(NOW, "owl", "a"),
+    }
+    events = [
+        insert("a", 1),
+        insert("c", 1),
+        insert("b", 2),
+        insert("z", None),
+        insert("z", 99),
+        insert("a", 3, EventKind.LIKE),
+    ]
     assert moments((), events, shown) == [
         Moment(NOW + 1, "deer", frozenset("b"), frozenset("ab")),
         Moment(NOW + 5, "castle", frozenset("ac"), frozenset("abc")),
@@ -99,7 +117,9 @@ def recommender(tmp_path: Path, make_lora: Make) -> Iterator[Recommender]:
 def make(recommender: Recommender, told: Sequence[tuple[str, str]], first: int = 0) -> None:
     for number, (prompt, name) in enumerate(told, first):
         uses = (Use(name=name, strength=0.8),)
-        assert recommender.memory.record_generation(Generation(prompt=prompt, loras=uses, made=NOW + number, seed=number))
+        assert recommender.memory.record_generation(
+            Generation(prompt=prompt, loras=uses, made=NOW + number, seed=number)
+        )
     recommender.learn()
 
 
@@ -115,7 +135,9 @@ def of_history(recommender: Recommender) -> list[Moment]:
 
 
 def test_each_moment_knows_only_what_came_before_it(recommender: Recommender) -> None:
-    make(recommender, [("castle, rain", "alpha"), ("castle, fog", "alpha"), ("castle, snow", "alpha"), ("owl", "bravo")])
+    make(
+        recommender, [("castle, rain", "alpha"), ("castle, fog", "alpha"), ("castle, snow", "alpha"), ("owl", "bravo")]
+    )
     found = asked_again(recommender, of_history(recommender))
     assert [moment.prompt for moment, _ in found] == ["castle, rain", "castle, fog", "castle, snow", "owl"]
     used, words = INPUTS.index("used"), INPUTS.index("words")

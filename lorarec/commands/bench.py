@@ -23,6 +23,8 @@ from ..measure import process, tables
 from ..measure.bench_data import Bench
 from ..present import print_json
 from ..progress import progress
+from . import bench_history
+from .bench_history import EVENTS
 from .bench_suite import LARGE, Suite
 from .common import add_json
 
@@ -31,8 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--count", type=_count, metavar="N", help="LoRAs in the library (default: 10000)")
     parser.add_argument("--files", type=_count, metavar="N", help="files to scan (default: 10000)")
+    parser.add_argument("--images", type=_count, metavar="N", help="images to harvest (default: 5000)")
+    parser.add_argument("--generations", type=_count, metavar="N", help="generations of history (default: 20000)")
     parser.add_argument("--quick", action="store_true", help="a tenth of all that, for a first look")
-    parser.add_argument("--large", action="store_true", help=f"also a library of {LARGE:,}: half an hour, 6 GB of disk")
+    parser.add_argument(
+        "--large", action="store_true", help=f"also {LARGE:,} LoRAs and {EVENTS:,} events: half an hour, 6 GB"
+    )
     parser.add_argument(
         "--bench",
         default=os.environ.get("LORAREC_BENCH"),
@@ -59,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("bench works on made-up collections; leave out --loras")
     tenth = 10 if args.quick else 1
     count, files = args.count or 10_000 // tenth, args.files or 10_000 // tenth
+    images, generations = args.images or 5_000 // tenth, args.generations or 20_000 // tenth
     bench = Bench(args.bench) if args.bench else None
     data_dir = PlainHost(data=args.data).data_dir()
     begun = time.monotonic()
@@ -72,6 +79,10 @@ def run(args: argparse.Namespace) -> int:
         rows = suite.suggestions(count)
         if args.large:
             rows += suite.suggestions(LARGE)
+        rows += bench_history.pasts(suite, count, generations)
+        rows += bench_history.harvests(suite, images)
+        if args.large:
+            rows += bench_history.events(suite)
         rows += suite.scans(files)
         rows += suite.throughput(bench, 300 if args.quick else 1500)
         rows += suite.start(5 if args.quick else 15)

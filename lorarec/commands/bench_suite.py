@@ -49,6 +49,7 @@ class Suite:
         self.model = models.find(encoder_names(settings)["semantic"], data_dir)
         self.settings = _plain(settings, self.model)
         self.encoders = LensEncoders(self.settings, data_dir)
+        self._collections: dict[int, tuple[Path, Path]] = {}  # by number of LoRAs
 
     def say(self, what: str) -> None:
         """Name the measurement that begins."""
@@ -91,7 +92,7 @@ class Suite:
     def throughput(self, bench: Bench | None, texts: int) -> list[Measured]:
         """Bulk encoding against sentence-transformers on the same weights, on the CPU."""
         name = "bulk encoding ÷ plain SentenceTransformer.encode"
-        encoder = self._encoder()
+        encoder = self.encoder()
         if encoder is None:
             return [Measured(name, math.nan, "×", 1.25, at_least=True, detail="no encoder model on this machine")]
         try:
@@ -130,18 +131,19 @@ class Suite:
         ids = list(bench.corpus)[:: max(1, len(bench.corpus) * 5 // count)]
         folder = self.work / f"real-{len(ids)}"
         lay(bench, folder, ids)
-        texts = dict.fromkeys(text for lora in _catalogued(self.work / "real-data", folder) for text in _texts(lora))
+        texts = dict.fromkeys(text for lora in catalogued(self.work / "real-data", folder) for text in _texts(lora))
         every = np.random.default_rng(0).permutation(list(texts))
         return [str(text) for text in every[:count]]
 
-    def _encoder(self) -> Encoder | None:
+    def encoder(self) -> Encoder | None:
+        """The user's semantic encoder; None without a model on this machine."""
         return self.encoders.get("semantic") if self.encoders.available else None
 
     # -- suggestions ------------------------------------------------------------------------------------------------
 
     def suggestions(self, count: int) -> list[Measured]:
         """One suggestion from ``count`` LoRAs against the bare work, and the memory of a process that serves them."""
-        encoder = self._encoder()
+        encoder = self.encoder()
         name = f"one suggestion of {count:,} LoRAs ÷ "
         if encoder is None:
             return [Measured(name + "encoder forward", math.nan, "×", 2, detail="no encoder model on this machine")]
@@ -162,7 +164,7 @@ class Suite:
     def _latency(
         self, recommender: Recommender, encoder: Encoder, search: Callable[[Any], object], count: int, tokens: int
     ) -> Measured:
-        counter = _token_counter(encoder)
+        counter = token_counter(encoder)
         prompts = speed.prompts_of_length(tokens, self.prompts + 3, counter, seed=count)
 
         def ours(prompt: str) -> object:
@@ -187,12 +189,17 @@ class Suite:
 
     def collection(self, count: int) -> tuple[Path, Path]:
         """A made-up library and a data folder whose vectors are random: only prompts are really encoded."""
+        if count not in self._collections:
+            self._collections[count] = self._collect(count)
+        return self._collections[count]
+
+    def _collect(self, count: int) -> tuple[Path, Path]:
         folder, data = self.work / f"loras-{count}", self.work / f"data-{count}"
         self.say(f"writing {count} LoRAs")
         synthetic.lay_synthetic(folder, count, examples=EXAMPLES)
-        encoder = self._encoder()
+        encoder = self.encoder()
         assert encoder is not None
-        loras = _catalogued(data, folder, self.meter)
+        loras = catalogued(data, folder, self.meter)
         self.say("random vectors")
         database = open_database(data)
         try:
@@ -214,7 +221,7 @@ def _plain(settings: Settings, model: models.ModelFolder | None) -> Settings:
     return Settings(encoder_semantic=named, encoder_artistic=named, encoder_technical=named)
 
 
-def _catalogued(data: Path, folder: Path, meter: ProgressSink | None = None) -> list[Lora]:
+def catalogued(data: Path, folder: Path, meter: ProgressSink | None = None) -> list[Lora]:
     """Scan a folder and return its LoRAs."""
     database = open_database(data)
     try:
@@ -238,7 +245,7 @@ def _flat_search(count: int, dim: int) -> Callable[[Any], object]:
     return lambda query: index.search(query, NEAREST)
 
 
-def _token_counter(encoder: Encoder) -> Callable[[str], int]:
+def token_counter(encoder: Encoder) -> Callable[[str], int]:
     """Counts tokens as this encoder does, special tokens included; words and a third where it does not tell."""
     tokenizer: Any = getattr(encoder, "_tokenizer", None)
     if tokenizer is None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ..arrays import dot, dots
+from .habits import UNKNOWN, Habits, habits
 from .past import Past
 
 Floats = NDArray[np.float32]
@@ -25,11 +26,9 @@ NEIGHBOURS = 50  # generations that vote
 WIDTH = 0.1  # of the kernel, in cosine
 STRANGE = {"meaning": 0.35, "words": 0.2, "both": 0.28}  # nearness of a prompt that has little to do with the query
 STRANGERS = 3.0  # prompts of that nearness that vote for nothing
-UNKNOWN = 20.0  # generations that nothing is known of, in shares over the whole past
 ALIKE = 20  # LoRAs of the neighbours that candidates are compared with
 PAIRS = 5.0  # uses that a share of joint use is shrunk by
 LIKE_THIS = 0.3  # nearness from which a person would call two prompts alike, by words; by meaning it is twice that
-_KEPT_PRIOR, _BASE_PRIOR = 4.0, 3.0
 _BLOCK = 64  # occasions that stand for each other where the nearest of many are looked for
 
 NAMES: tuple[str, ...] = (
@@ -86,6 +85,7 @@ class Evidence:
         active: Sequence[int] = (),
         base_model: str = "",
         upto: int | None = None,
+        known: Habits | None = None,
     ) -> None:
         """Weigh the past against a query.
 
@@ -96,21 +96,18 @@ class Evidence:
             active: rows of LoRAs in use.
             base_model: canonical, "" = unknown.
             upto: only the first so many occasions are known; None: all. For replaying a history.
+            known: habits of the whole past, so that they need not be summed up again.
         """
         self._past, self._content, self._base_model = past, content, base_model
-        self.told = told = past.count if upto is None else min(upto, past.count)  # occasions that are known
+        self._habits = known if known is not None and upto is None else habits(past, upto)
+        self.told = told = self._habits.told  # occasions that are known
         self._size = size = len(past.counted)
-        uses = int(past.starts[told])
-        self._used, self._owner = past.rows[:uses], past.owner[:uses]
         self._weight = past.weight[:told]
         self.words = _of_occasions(near.words, past.prompt[:told])
         self.meaning = None if near.meaning is None else _of_occasions(near.meaning, past.prompt[:told])
-        counted = np.bincount(self._used, self._weight[self._owner], size)
-        self._count: Doubles = np.maximum(counted, past.counted)  # other tools saw the same images: never both
-        self._seen = max(float(self._weight.sum()), float(past.counted.sum()))
         self._votes_words = _votes(self.words, self._weight, past, "words", size)
         self._votes = None if self.meaning is None else _votes(self.meaning, self._weight, past, "meaning", size)
-        self._plain: Doubles = (self._count + 0.2) / (self._seen + UNKNOWN)  # share of all generations
+        self._plain = self._habits.plain
         self._together = self._joint(active) if len(active) else None
 
     def candidates(self, count: int) -> Ints:
@@ -135,14 +132,14 @@ class Evidence:
         size, told = self._size, self.told
         nothing = np.full(len(rows), np.nan, np.float32)
         columns: dict[str, Floats] = dict.fromkeys(NAMES, nothing)
-        total = float(self._weight.sum())
-        columns["own_evidence"] = np.full(len(rows), total / (total + UNKNOWN), np.float32)
-        columns["own_uses"] = _float(self._count[rows])
-        columns["own_share"] = _float(self._count[rows] / (self._seen + UNKNOWN))
-        columns["own_new"] = _float(np.where(self._count[rows] > 0, 0, self._content.recency[rows]))
+        known, uses = self._habits, self._habits.count[rows]
+        columns["own_evidence"] = np.full(len(rows), known.weight / (known.weight + UNKNOWN), np.float32)
+        columns["own_uses"] = _float(uses)
+        columns["own_share"] = _float(uses / (known.seen + UNKNOWN))
+        columns["own_new"] = _float(np.where(uses > 0, 0, self._content.recency[rows]))
         if told:
             mine = self._uses_of(rows)
-            columns["own_age"] = _float(1 - (mine.latest() + 1) / told)
+            columns["own_age"] = known.age[rows]
             columns["own_words"] = _float(mine.best(self.words))
             columns["own_votes_words"] = _float(self._votes_words[rows])
             if self.meaning is not None and self._votes is not None:
@@ -150,8 +147,8 @@ class Evidence:
                 columns["own_votes"] = _float(self._votes[rows])
             votes = _votes(self.nearness(), self._weight, self._past, "both", size)
             columns["own_alike"], columns["own_role"] = _content(votes, self._content, rows)
-            columns["own_kept"] = self._kept(mine)
-            columns["own_base"] = self._base(mine)
+            columns["own_kept"] = known.kept[rows]
+            columns["own_base"] = known.bases[self._base_model][rows] if self._base_model in known.bases else nothing
         if self._together is not None:
             columns["together"] = _float(np.log(self._together[rows] / self._plain[rows]))
             columns["together_share"] = _float(self._together[rows])
@@ -166,30 +163,6 @@ class Evidence:
         known = owner < self.told
         place, owner = place[known], owner[known]
         return _Uses(len(rows), place, owner, np.flatnonzero(np.diff(place, prepend=-1)))
-
-    def _kept(self, mine: _Uses) -> Floats:
-        """Share of a LoRA's images that were kept, less the user's own mean, shrunk to it; likes count double."""
-        past, told = self._past, self.told
-        images = past.images[:told]
-        good = images - past.deleted[:told] + past.liked[:told]
-        uses = np.diff(past.starts[: told + 1])
-        if not (uses @ images):
-            return np.full(mine.count, np.nan, np.float32)
-        mean = (uses @ good) / (uses @ images)
-        every, kept = mine.total(images), mine.total(good)
-        value = (kept + _KEPT_PRIOR * mean) / (every + _KEPT_PRIOR) - mean
-        return _float(np.where(every > 0, value, np.nan))
-
-    def _base(self, mine: _Uses) -> Floats:
-        """Log of how much oftener than usual a LoRA is used with the wanted base model, shrunk."""
-        past, weight = self._past, self._weight
-        if self._base_model not in past.bases:
-            return np.full(mine.count, np.nan, np.float32)
-        here = past.base[: self.told] == past.bases.index(self._base_model)
-        share = (float(weight[here].sum()) + 0.5) / (float(weight.sum()) + 1.0)
-        with_it, every = mine.total(weight * here), mine.total(weight)
-        value = np.log((with_it + _BASE_PRIOR * share) / (every + _BASE_PRIOR) / share)
-        return _float(np.where(every > 0, value, np.nan))
 
     def _joint(self, active: Sequence[int]) -> Doubles:
         """Share of joint use with the active LoRAs, shape (n,): shrunk conditional probabilities, averaged.
@@ -215,24 +188,11 @@ class _Uses(Struct, frozen=True):
     owner: Ints  # its occasion
     firsts: Ints  # the first use of each candidate that has one
 
-    def latest(self) -> Doubles:
-        """The last occasion of each candidate, shape (c,); NaN where it has none."""
-        return self._largest(self.owner)
-
     def best(self, values: NDArray[Any]) -> Doubles:
         """The largest value among the occasions of each candidate, shape (c,); NaN where it has none."""
-        return self._largest(values[self.owner])
-
-    def total(self, values: NDArray[Any]) -> Doubles:
-        """The sum of values over the occasions of each candidate, shape (c,)."""
-        sums: Doubles = np.bincount(self.place, values[self.owner], self.count).astype(np.float64, copy=False)
-        return sums
-
-    def _largest(self, values: NDArray[Any]) -> Doubles:
-        """The largest value of the uses of each candidate."""
         out = np.full(self.count, np.nan)
         if len(self.firsts):
-            out[self.place[self.firsts]] = np.maximum.reduceat(values, self.firsts)
+            out[self.place[self.firsts]] = np.maximum.reduceat(values[self.owner], self.firsts)
         return out
 
 

@@ -189,6 +189,8 @@ def seen_weights(found: SeenWeights) -> str:
     ]
     lines = [[way, number(found.errors[way]), number(found.clipped[way])] for way in found.errors]
     best = min(found.errors["history median"], found.errors["showcase median"])
+    if not best > 0:  # nothing was asked, or a median is always right
+        return grid(head, lines)
     text = f"{1 - found.errors['ours'] / best:.1%} below the better median (at least 5%)"
     return grid(head, lines) + f"\n{text}; ours minus history median {span(found.gain)}"
 

@@ -33,7 +33,7 @@ from .users import User
 PRIOR_WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # of a frequency prior; it is given the best of them
 PAIR_SHRINK = 5.0  # uses that conditional probabilities of the baseline are shrunk by
 MOST_STRENGTH = 2.0  # beyond the sliders of the hosts; a strength outside 0..2 counts as its nearest end
-ALL = -1
+GUESSES = ("ours", "always 0.8", "last used", "history median", "showcase median")
 
 
 class Known(Struct, frozen=True):
@@ -122,8 +122,7 @@ class _Collected:
             self.seen += sum(label.id in known for label in row.loras)
 
     def comparison(self, name: str, people: int, generations: int) -> Comparison:
-        priors = {way: macro(found).mrr for way, found in self.outcomes.items() if way.startswith("prior")}
-        best = max(priors, key=lambda way: priors[way])
+        best = max((f"prior {weight}" for weight in PRIOR_WEIGHTS), key=lambda way: macro(self.outcomes[way]).mrr)
         cold, prior, warm = self.outcomes["cold"], self.outcomes[best], self.outcomes["warm"]
         return Comparison(
             name,
@@ -248,8 +247,8 @@ def seen_weights(
     return SeenWeights(
         n=len(tasks),
         queries=len(set(queries)),
-        errors={way: mean_absolute_error(found, actual) for way, found in guesses.items()},
-        clipped={way: mean_absolute_error(_clip(found), _clip(actual)) for way, found in guesses.items()},
+        errors={way: mean_absolute_error(guesses[way], actual) for way in GUESSES},
+        clipped={way: mean_absolute_error(_clip(guesses[way]), _clip(actual)) for way in GUESSES},
         gain=mean_interval(queries, away),
     )
 

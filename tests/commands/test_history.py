@@ -274,8 +274,7 @@ def test_feedback_on_an_excluded_prompt(call, indexed: list[str], tmp_path: Path
 
 
 def test_a_pattern_that_is_none_is_one_sentence(call, data: Path) -> None:
-    call("settings", "set", "history_exclude", "(oops", "--data", data)
-    done = call("history", "--data", data)
+    done = call("settings", "set", "history_exclude", "(oops", "--data", data)
     assert done.code == 2 and "(oops" in done.err and "Traceback" not in done.err
 
 

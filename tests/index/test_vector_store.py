@@ -58,6 +58,34 @@ def test_put_and_fetch(database: Database) -> None:
     assert store.missing([c, a, c], "m") == [c]
 
 
+def test_remove_takes_texts_from_every_encoder_and_leaves_the_others(database: Database) -> None:
+    store = VectorStore(database)
+    a, b, c = (text_hash(t) for t in "abc")
+    store.remove([a])
+    for model in ("one", "two"):
+        store.put(model, [a, b, c], np.eye(3, dtype=np.float32))
+    store.remove([a, c, text_hash("never stored")])
+    store.remove([])
+    assert store.missing([a, b, c], "one") == store.missing([a, b, c], "two") == [a, c]
+    assert store.fetch([b], "two")[0].tolist() == [[0, 1, 0]]
+
+
+def test_removing_many_texts_looks_each_up(database: Database) -> None:
+    """Reading the whole table for each text would take hours for a long history."""
+    store = VectorStore(database)
+    hashes = [text_hash(str(number)) for number in range(4000)]
+    store.put("m", hashes, np.zeros((4000, 8), np.float32))
+    steps: list[int] = []
+    with database.write() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.set_progress_handler(lambda: steps.append(1), 1000)
+    store.remove(hashes[:2000])
+    driver.set_progress_handler(None, 0)
+    assert store.missing(hashes, "m") == hashes[:2000]
+    assert len(steps) < 2000, "thousands of SQLite's instructions for each text"
+
+
 def test_models_do_not_mix(database: Database) -> None:
     store = VectorStore(database)
     a = text_hash("a")

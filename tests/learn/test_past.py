@@ -38,6 +38,8 @@ def test_a_batch_is_one_occasion_that_counts_a_little_more(generation: Generate,
     assert past.weight.tolist() == pytest.approx([1 + log(4)])
     assert (past.times[0], past.images[0], past.deleted[0], past.liked[0]) == (4, 4, 2, 4)
     assert past.strengths.tolist() == pytest.approx([0.8]), "the last word counts"
+    unsaid = laid([*batch, generation(9, "p", {"a": None})])
+    assert unsaid.count == 1 and unsaid.strengths.tolist() == pytest.approx([0.8]), "not said is no word"
 
 
 @pytest.mark.parametrize("change", [{"prompt": "q"}, {"uses": "ab"}, {"base_model": "SDXL"}])
@@ -127,7 +129,9 @@ def test_nothing_is_lost_and_nothing_is_counted_twice(generation: Generate, laid
 @given(PASTS)
 def test_the_order_of_loras_in_an_image_does_not_matter(generation: Generate, laid: Lay, told: list) -> None:
     one, other = (
-        laid([generation(n, prompt, dict(sorted(uses.items(), reverse=turned))) for n, (prompt, uses) in enumerate(told)])
+        laid(
+            [generation(n, prompt, dict(sorted(uses.items(), reverse=turned))) for n, (prompt, uses) in enumerate(told)]
+        )
         for turned in (False, True)
     )
     np.testing.assert_array_equal(one.weight, other.weight)

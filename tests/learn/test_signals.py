@@ -127,7 +127,9 @@ def test_only_the_nearest_vote_and_of_equally_near_ones_the_latest(generation: G
     assert equal[1] == 0 and equal[0] > 0.5
     nearer = ask(laid(told), near([0.6] * 9 + [0.5] * NEIGHBOURS))["own_votes_words"]
     first, rest = 9 * kernel(0.6), (NEIGHBOURS - 9) * kernel(0.5)
-    assert nearer == approx(*(part / (first + rest + STRANGERS * kernel(STRANGE["words"])) for part in (rest, first)), 0, 0)
+    assert nearer == approx(
+        *(part / (first + rest + STRANGERS * kernel(STRANGE["words"])) for part in (rest, first)), 0, 0
+    )
 
 
 def test_an_old_prompt_has_less_of_a_vote(generation: Generate, laid: Lay) -> None:

@@ -11,6 +11,7 @@ from lorarec import cli
 from lorarec.commands import bench as bench_command
 from lorarec.commands import evaluate
 from lorarec.measure.bench_data import Bench
+from lorarec.measure.protocol import TASKS
 from lorarec.rank.blend import Calibration, Model, Net, shipped
 
 pytest.importorskip("sqlalchemy")
@@ -107,7 +108,7 @@ def test_the_shipped_model_can_be_judged_by_folds() -> None:
 
 def test_everything_means_everything(bench: Bench) -> None:
     plan = evaluate.plan_of(cli.parse(["evaluate", str(bench.folder), "--everything"]))
-    assert plan.tasks == ("cold", "full", "weights", "abstain") and plan.bare == 0.3
+    assert plan.tasks == TASKS and plan.bare == 0.3
     assert plan.existing and plan.without_triggers and plan.no_popularity and plan.baseline
     plain = evaluate.plan_of(cli.parse(["evaluate", str(bench.folder)]))
     assert plain.tasks == ("cold",) and plain.sizes == ("300", "1000") and not plain.baseline
@@ -125,6 +126,10 @@ def test_bench_without_an_encoder_still_measures_files(
         "20",
         "--count",
         "20",
+        "--images",
+        "20",
+        "--generations",
+        "20",
         "--work",
         str(tmp_path / "w"),
         "--data",
@@ -134,6 +139,7 @@ def test_bench_without_an_encoder_still_measures_files(
     told = json.loads(capsys.readouterr().out)
     rows = {row["name"]: row for row in told["rows"]}
     assert any(name.startswith("cold scan of 20 files") for name in rows)
+    assert rows["harvest of 20 images"]["at_least"] and rows["harvest of 20 images"]["value"] > 0
     missing = [row for row in told["rows"] if row["value"] is None]
     assert missing and all("no encoder model" in row["detail"] for row in missing)
     start = next(row for name, row in rows.items() if name.startswith("import of the repository root"))

@@ -127,3 +127,47 @@ def test_auc_is_the_share_of_pairs_won(up: list[int], down: list[int]) -> None:
 def test_mean_absolute_error() -> None:
     assert metrics.mean_absolute_error([1, 0.5], [0.5, 0.5]) == 0.25
     assert math.isnan(metrics.mean_absolute_error([], []))
+
+
+# Paired differences
+
+
+def test_a_ranking_does_not_differ_from_itself_and_a_constant_gain_has_no_width() -> None:
+    half = [row("q1", ("a", 2)), row("q2", ("b", 2)), row("q2", ("a", 2), library="b")]
+    best = [row("q1", ("a", 1)), row("q2", ("b", 1)), row("q2", ("a", 1), library="b")]
+    assert metrics.macro_difference(half, half) == metrics.Interval(0, 0)
+    assert metrics.macro_difference(best, half) == metrics.Interval(0.5, 0.5)
+    assert math.isnan(metrics.macro_difference([], []).low)
+
+
+def test_what_varies_from_query_to_query_is_not_what_varies_between_rankings() -> None:
+    """Paired: hard and easy prompts cancel out, so that a small gain everywhere is certain."""
+    ranks = [1, 2, 4, 8] * 10
+    ours = [row(str(at), (f"lora {at % 5}", rank)) for at, rank in enumerate(ranks)]
+    theirs = [row(str(at), (f"lora {at % 5}", 2 * rank)) for at, rank in enumerate(ranks)]
+    found, alone = metrics.macro_difference(ours, theirs), metrics.macro_interval(ours)
+    assert 0 < found.low < metrics.macro(ours).mrr - metrics.macro(theirs).mrr < found.high
+    assert found.high - found.low < 0.6 * (alone.high - alone.low)
+    turned = metrics.macro_difference(theirs, ours)
+    assert (turned.low, turned.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
+    assert found == metrics.macro_difference(ours, theirs)
+
+
+def test_every_lora_counts_alike_in_a_difference() -> None:
+    """One frequent LoRA gains, nine rare ones lose: on the whole that is a loss, whatever the mean over rows says."""
+    often = [row(f"q{at}", ("often", 1)) for at in range(90)]
+    rare = [row(f"r{at}", (f"rare {at}", 2)) for at in range(9)]
+    before = [row(f"q{at}", ("often", 2)) for at in range(90)] + [row(f"r{at}", (f"rare {at}", 1)) for at in range(9)]
+    found = metrics.macro_difference(often + rare, before)
+    assert found.high < 0 and metrics.micro(often + rare).mrr > metrics.micro(before).mrr
+
+
+def test_rows_of_one_query_differ_together() -> None:
+    """Five libraries of one query are one observation, not five."""
+    ranks = [1, 3] * 20
+    once = [row(str(at), ("a", rank)) for at, rank in enumerate(ranks)]
+    base = [row(str(at), ("a", 2)) for at in range(40)]
+    five = [row(o.query, ("a", o.rank), library=str(n)) for o in once for n in range(5)]
+    same = [row(o.query, ("a", o.rank), library=str(n)) for o in base for n in range(5)]
+    found, copied = metrics.macro_difference(once, base), metrics.macro_difference(five, same)
+    assert (copied.low, copied.high) == (pytest.approx(found.low), pytest.approx(found.high))

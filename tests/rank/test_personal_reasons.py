@@ -22,14 +22,20 @@ class Told(Struct, frozen=True):
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (Told(times=14, alike=14, usual=0.7, images=14, kept=12), "used 14× with prompts like this, usually at 0.7, kept 12 of 14"),
-        (Told(times=14, alike=3, usual=0.65, images=4, kept=4), "used 3× with prompts like this, usually at 0.65, kept 4"),
+        (
+            Told(times=14, alike=14, usual=0.7, images=14, kept=12),
+            "used 14× with prompts like this, usually at 0.7, kept 12 of 14",
+        ),
+        (
+            Told(times=14, alike=3, usual=0.65, images=4, kept=4),
+            "used 3× with prompts like this, usually at 0.65, kept 4",
+        ),
         (Told(times=14), "you used it 14×"),
         (Told(times=2, usual=-1.0), "you used it 2×, usually at -1"),
         (Told(times=2, images=3, kept=0), "you used it 2×, kept 0 of 3"),
         (Told(), ""),
     ],
-)  # fmt: skip
+)
 def test_own_use_is_told_in_one_sentence(told: Told, sentence: str) -> None:
     assert text(MINE, told, {}) == sentence
 

@@ -39,9 +39,7 @@ def stack(count: int) -> tuple[Active, ...]:
 
 def own(*strengths: float, load: float = 0.0, weight: float = 1.0) -> Own:
     count = len(strengths)
-    return Own(
-        np.asarray(strengths, np.float32), np.full(count, load, np.float32), np.full(count, weight, np.float32)
-    )
+    return Own(np.asarray(strengths, np.float32), np.full(count, load, np.float32), np.full(count, weight, np.float32))
 
 
 def test_without_any_word_the_base_strength_is_suggested() -> None:
