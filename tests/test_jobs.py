@@ -87,7 +87,8 @@ def test_a_run_that_ended_before_the_wish_to_stop_was_heard_is_done():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(BadFile("a.safetensors is cut off"), "a.safetensors is cut off"), (KeyError("x"), "KeyError: 'x'")]
+    ("error", "said"),
+    [(BadFile("a.safetensors is cut off"), "a.safetensors is cut off"), (KeyError("x"), "KeyError: 'x'")],
 )
 def test_a_failure_is_told_and_passed_on(error, said):
     job = Job("index")

@@ -92,9 +92,11 @@ def test_a_user_unlike_others_gets_weights_of_their_own(recommender: Recommender
 def test_half_a_replay_is_no_verdict(recommender: Recommender) -> None:
     make(recommender, 100, lambda number: NAMES[number % len(NAMES)])
     judging.save(PASSED, recommender.memory._folder)
+    recommender._judge_if_due()
     answers = iter([False] * 20 + [True])
     found = recommender.judge(lambda: next(answers, False))
     assert not found.verdict.used and recommender.memory.judged() == PASSED
+    assert recommender._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
 
 
 # On file

@@ -165,6 +165,13 @@ def test_a_base_model_that_is_stated_stands(open_as: Open) -> None:
     assert here.memory.history.past()[0].base_model == "SDXL"
 
 
+def test_what_is_made_belongs_to_the_project_in_hand_unless_it_says_another(open_as: Open) -> None:
+    here = open_as(project="book")
+    here.memory.record_generation(generation("x", seed=1))
+    here.memory.record_generation(generation("y", seed=2, project="film"))
+    assert [one.project for one in here.memory.history.past()] == ["book", "film"]
+
+
 def test_prompts_that_are_excluded_leave_no_trace(open_as: Open, tmp_path: Path) -> None:
     here = open_as(history_exclude=("secret",))
     query = Query(prompt="a SECRET garden")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..types import Active, Lora, Origin, Role, Strength, StrengthHint
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 FILE = "strength.json"
 _DEFAULT_SPREAD = 0.2  # half range where nobody states one
@@ -48,15 +49,15 @@ class Own(Struct, frozen=True):
     loads: Floats  # log stack load beside it, see `stack_load`
     weights: Floats  # how much each use counts: recent, at prompts like this, with this base model
 
-    def residual(self, predict: Callable[[float], float]) -> float:
-        """How far the user departs from what ``predict(load)`` says, shrunk to not at all by `SHRINK` uses.
+    def residual(self, predict: Callable[[Doubles], Doubles]) -> float:
+        """How far the user departs from what ``predict(loads)`` says, shrunk to not at all by `SHRINK` uses.
 
         The median of the residuals, so that the size of the stack then does not count twice (Gelman and Hill 2006 on
         partial pooling; a median since strengths have outliers).
         """
-        away = [value - predict(load) for value, load in zip(self.strengths.tolist(), self.loads.tolist(), strict=True)]
+        away = self.strengths - predict(self.loads.astype(np.float64))
         total = float(np.minimum(self.weights, _ONE_USE).sum())
-        return weighted_median(np.asarray(away), self.weights) * total / (total + SHRINK)
+        return weighted_median(away, self.weights) * total / (total + SHRINK)
 
     def spread(self, value: float, low: float, high: float) -> tuple[float, float]:
         """The range: the user's own quartiles, grown to hold the value; what others set stays outside it."""
@@ -66,7 +67,7 @@ class Own(Struct, frozen=True):
         return min(own_low, value), max(own_high, value)
 
 
-def weighted_median(values: NDArray[np.float64], weights: Floats) -> float:
+def weighted_median(values: Doubles, weights: Floats) -> float:
     """The value at which half of the weight is reached."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
@@ -82,11 +83,12 @@ class Curve(Struct, frozen=True):
     stack: float  # per unit of log stack load; negative
     provenance: dict[str, str] = {}
 
-    def predict(self, shown: Shown, stated: float | None, load: float) -> float:
-        """Expected strength; ``load`` is the log stack load, see `stack_load`."""
+    def predict(self, shown: Shown, stated: float | None, loads: Doubles) -> Doubles:
+        """Expected strengths, shape (u,); ``loads`` are log stack loads, see `stack_load`."""
         shown_pull, stated_pull = pulls(shown, stated, self.base)
         pulled = self.base + self.shown * shown_pull + self.stated * stated_pull
-        return pulled + self.stack * min(load, MOST_LOAD)
+        expected: Doubles = pulled + self.stack * np.minimum(loads, MOST_LOAD)
+        return expected
 
 
 def pulls(shown: Shown, stated: float | None, base: float) -> tuple[float, float]:
@@ -151,16 +153,15 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
         high = max(_SLIDER_RANGE[1], low) if high is None else high
         return _fixed(stated if stated is not None else 1.0, clip, low, high, "slider", active, own)
     # The stack curve was seen on SD 1.5; other bases get half of it as a weak prior.
-    load = stack_load(active)
     same = lora.base_model is None or lora.base_model.name.startswith("SD 1")
     advised = stated if stated is not None else shown.median if shown.count else 0.0
 
-    def expected(load: float) -> float:
+    def expected(loads: Doubles) -> Doubles:
         if advised < 0:  # made to be subtracted: the curve knows only LoRAs that add
-            return advised
-        return max(curve.predict(shown, stated, load if same else load / 2), _LEAST)
+            return np.full_like(loads, advised)
+        return np.maximum(curve.predict(shown, stated, loads if same else loads / 2), _LEAST)
 
-    value = expected(load)
+    value = float(expected(np.asarray([stack_load(active)]))[0])
     if own is not None and len(own.strengths):
         value += own.residual(expected)
     value = round(min(max(value, -_LIMIT), _LIMIT) * 20) / 20
@@ -191,7 +192,7 @@ def _fixed(
     if own is None or len(own.strengths) < _OWN_SPEAKS:
         return _within(value, clip, low, high, source)
     plain = value
-    value = round((value + own.residual(lambda load: plain)) * 20) / 20
+    value = round((value + own.residual(lambda loads: np.full_like(loads, plain))) * 20) / 20
     return _within(value, clip, min(low, value), max(high, value), _own_source(own, active))
 
 

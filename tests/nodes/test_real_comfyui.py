@@ -244,6 +244,21 @@ def test_saved_images_name_the_loras(server, place):
     assert json.loads(saved["workflow"]["nodes"][0]["widgets_values"][2]) == [row]
 
 
+def test_the_rest_api_answers_on_comfyuis_own_server(server):
+    for prefix in ("/lorarec/v1", "/api/lorarec/v1"):
+        assert server.get(f"{prefix}/health")["status"] == "ok"
+    for _ in range(100):
+        if server.get("/api/lorarec/v1/index")["stage"] != "empty":
+            break
+        time.sleep(0.1)
+    answer = server.send("/api/lorarec/v1/suggestions", {"prompt": PROMPT})
+    assert {card["name"] for card in answer["cards"].values()} == {"Watercolor Wash", "Red Knight"}
+    foreign = urllib.request.Request(f"{server.url}/lorarec/v1/loras", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(foreign, timeout=30)
+    assert refused.value.code == 403
+
+
 def test_similar_runs_alone_and_names_the_other(server):
     lora = os.path.join("styles", "watercolor_wash.safetensors")
     history = server.run({"1": {"class_type": "LorarecSimilar", "inputs": {"lora": lora, "count": 5}}})
