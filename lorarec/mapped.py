@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-_TRIES = 20
+_TRIES = 200  # each is needed only when a writer was quicker
 _STALE = 3600.0  # seconds after which a folder that is not current was left by a process that died
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from lorarec import library as module
 from lorarec import mapped
 from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, save, texts_of
 from lorarec.types import BaseModelGuess, Example, Lora, Safety
