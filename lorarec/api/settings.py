@@ -1,0 +1,120 @@
+"""Reading and changing settings. What names folders, models or addresses of this machine is changed on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .. import settings as settings_module
+from ..settings import OPTIONS, Settings
+from .fields import Name, Nothing
+
+if TYPE_CHECKING:
+    from .context import Context
+
+# What clients may change. All else names folders, models or addresses of this machine, or runs what is there.
+EDITABLE = (
+    *("include", "exclude", "top", "min_score", "diversity", "explore", "collapse", "safety", "profile", "threads"),
+    *("wait_seconds", "history", "history_exclude", "project"),
+)
+
+
+def _type(name: str) -> Any:
+    """What a client may send for a setting, bounds included."""
+    option, usual = OPTIONS[name], getattr(Settings(), name)
+    if isinstance(usual, tuple):
+        return Annotated[tuple[Name, ...], Meta(max_length=1000)]
+    if option.choices:
+        return Literal[option.choices]
+    if isinstance(usual, bool):
+        return bool
+    return Name if isinstance(usual, str) else Annotated[type(usual), Meta(ge=option.low, le=option.high)]
+
+
+Changes = msgspec.defstruct(
+    "Changes",
+    [(name, _type(name) | None | UnsetType, UNSET) for name in EDITABLE],
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    module=__name__,
+    namespace={"__doc__": "New values of some settings; null puts one back to its default."},
+)
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """One setting with all that a form needs."""
+
+    name: str
+    kind: Literal["bool", "int", "float", "text", "list"]
+    value: Any  # null where it is not shown: it names something of this machine
+    default: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    editable: bool  # false: `lorarec settings set` on this machine changes it
+
+
+class AllSettings(Struct, frozen=True):
+    """All settings in their order."""
+
+    settings: tuple[Setting, ...]
+
+
+def show(context: Context, _: Nothing) -> AllSettings:
+    """All settings."""
+    now, default = context.recommender().settings, Settings()
+    return AllSettings(tuple(_setting(name, now, default) for name in OPTIONS))
+
+
+def change(context: Context, changes: Struct) -> AllSettings:
+    """Change settings, for all programs that use this data folder; here they count at once.
+
+    Raises:
+        UsageError: a value is out of bounds.
+        BadFile: the settings file is damaged.
+    """
+    default = Settings()
+    given = {name: value for name in EDITABLE if (value := getattr(changes, name)) is not UNSET}
+    new = {name: getattr(default, name) if value is None else value for name, value in given.items()}
+    if new:
+        store(context, lambda now: msgspec.structs.replace(now, **new))
+    return show(context, Nothing())
+
+
+def store(context: Context, changed: Callable[[Settings], Settings]) -> None:
+    """Change the stored settings and go on with them."""
+    with context.changing:
+        folder = context.recommender().data_dir
+        before = settings_module.load(folder)
+        after = changed(before)
+        if after == before == context.recommender().settings:
+            return
+        settings_module.save(folder, after)
+        context.reopen()
+
+
+def _setting(name: str, now: Settings, default: Settings) -> Setting:
+    option, usual = OPTIONS[name], getattr(default, name)
+    editable = name in EDITABLE
+    kinds: dict[type, Literal["bool", "int", "float", "text", "list"]] = {
+        bool: "bool",
+        int: "int",
+        float: "float",
+        tuple: "list",
+    }
+    return Setting(
+        name=name,
+        kind=kinds.get(type(usual), "text"),
+        value=getattr(now, name) if editable else None,
+        default=usual,
+        help=option.help,
+        low=option.low,
+        high=option.high,
+        choices=option.choices,
+        editable=editable,
+    )
