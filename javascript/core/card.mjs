@@ -1,0 +1,220 @@
+/** One card: a LoRA with all that the user can do with it. The element stays the same while its content changes. */
+
+import { fill, icon, iconButton, make } from "./dom.mjs";
+import { covered, percent, sliderEnds } from "./state.mjs";
+import { written } from "./tags.mjs";
+
+/** @typedef {import("./types.mjs").Card} Card */
+/** @typedef {import("./types.mjs").Suggestion} Suggestion */
+
+/**
+ * @typedef {object} CardActions what the panel does when a button is pressed
+ * @property {(view: CardView) => void} insert
+ * @property {(view: CardView) => void} remove
+ * @property {(view: CardView, before: number) => void} strength chosen for a LoRA in use
+ * @property {(view: CardView) => void} like
+ * @property {(view: CardView) => void} hide
+ * @property {(view: CardView) => void} dismiss
+ * @property {(view: CardView) => void} similar
+ * @property {(view: CardView) => void} details
+ * @property {(id: string) => Promise<string>} preview address of the picture
+ */
+
+export class CardView {
+  /**
+   * @param {Card} card @param {Suggestion} suggestion
+   * @param {object} around
+   * @param {import("./texts.mjs").Say} around.say @param {CardActions} around.actions
+   * @param {string} around.level the most explicit preview that is shown uncovered
+   * @param {boolean} around.adjustable whether the strength of one in use can be changed
+   */
+  constructor(card, suggestion, { say, actions, level, adjustable }) {
+    this.card = card;
+    this.suggestion = suggestion;
+    /** @type {{name: string, strength: number} | null} */
+    this.inUse = null;
+    /** @type {number | null} what the user chose */
+    this.chosen = null;
+    /** @type {Map<string, boolean>} */
+    this.words = new Map();
+    this._say = say;
+    this._actions = actions;
+    this._adjustable = adjustable;
+    this._preview = make("div.lr-preview");
+    this._name = make("h3.lr-name");
+    this._badge = make("span.lr-badge");
+    this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") });
+    this._reasons = make("ul.lr-reasons", { "aria-label": say("reasons") });
+    this._chips = make("div.lr-chips", { role: "group", "aria-label": say("triggerWords"), title: say("triggerHelp") });
+    this._slider = make("input.lr-slider", { type: "range", step: 0.05 });
+    this._value = make("output.lr-value");
+    this._insert = make("button.lr-primary", { type: "button", onclick: () => this._press() });
+    this._like = iconButton("like", say("like"), () => actions.like(this));
+    this._hide = iconButton("hide", say("hide"), () => actions.hide(this));
+    this.element = make(
+      "li.lr-card",
+      { "data-id": card.id },
+      this._preview,
+      make("div.lr-head", {}, this._name, this._badge),
+      this._score,
+      this._reasons,
+      this._chips,
+      make("label.lr-strength", {}, make("span", {}, say("strength")), this._slider, this._value),
+      make(
+        "div.lr-actions",
+        {},
+        this._insert,
+        this._like,
+        this._hide,
+        iconButton("dismiss", say("dismiss"), () => actions.dismiss(this)),
+        iconButton("similar", say("similar"), () => actions.similar(this)),
+        iconButton("details", say("details"), () => actions.details(this), { "aria-haspopup": "dialog" }),
+      ),
+    );
+    this._slider.addEventListener("input", () => this._slide());
+    this._slider.addEventListener("change", () => this._settle());
+    this._drawPreview(level);
+    this.update(card, suggestion, null);
+  }
+
+  /** @returns {number} the strength to insert with */
+  get strength() {
+    return this.chosen ?? this.inUse?.strength ?? this.suggestion.strength.model;
+  }
+
+  /** @returns {string[]} the trigger words to insert */
+  get chosenWords() {
+    return [...this.words].filter(([, lit]) => lit).map(([word]) => word);
+  }
+
+  /**
+   * Show what a newer answer says; what the user chose on the card stays.
+   * @param {Card} card @param {Suggestion} suggestion @param {{name: string, strength: number} | null} inUse
+   */
+  update(card, suggestion, inUse) {
+    const say = this._say;
+    const before = this.inUse;
+    this.card = card;
+    this.suggestion = suggestion;
+    this.inUse = inUse;
+    if (inUse && before && inUse.strength !== before.strength) this.chosen = null;
+    this.element.classList.toggle("lr-in-use", Boolean(inUse));
+    this.element.setAttribute("aria-label", inUse ? `${card.name}, ${say("inUseAt", { strength: written(inUse.strength) })}` : card.name);
+    fill(this._name, card.name);
+    this._name.title = [card.name, card.version, card.lora].filter(Boolean).join("\n");
+    fill(this._badge, card.base_model?.name);
+    this._badge.hidden = !card.base_model;
+    this._badge.classList.toggle("lr-doubtful", Boolean(suggestion.base_model_doubt));
+    this._badge.title = suggestion.base_model_doubt || say("baseModel");
+    const score = percent(suggestion.score);
+    this._score.setAttribute("aria-valuenow", Math.round(suggestion.score * 100));
+    this._score.setAttribute("aria-label", say("fit", { score }));
+    const bar = make("span.lr-bar", {}, make("span.lr-bar-fill"));
+    bar.firstChild.style.width = `${Math.max(2, suggestion.score * 100)}%`;
+    fill(this._score, bar, make("span.lr-percent", {}, score));
+    fill(this._reasons, ...suggestion.reasons.slice(0, 3).map((one) => make("li", { title: one.text }, one.text)));
+    this._drawWords();
+    this._drawStrength();
+    this._drawButtons();
+  }
+
+  _press() {
+    if (this.inUse) this._actions.remove(this);
+    else this._actions.insert(this);
+  }
+
+  _slide() {
+    this.chosen = Number(this._slider.value);
+    this._value.value = written(this.chosen);
+    this._slider.setAttribute("aria-valuetext", this._value.value);
+  }
+
+  _settle() {
+    this._slide();
+    if (this.inUse) this._actions.strength(this, this.inUse.strength);
+  }
+
+  _drawButtons() {
+    const say = this._say;
+    const { opinion, hidden } = this.card;
+    fill(this._insert, say(this.inUse ? "remove" : "insert"));
+    this._insert.setAttribute("aria-label", `${say(this.inUse ? "remove" : "insert")}: ${this.card.name}`);
+    label(this._like, say(opinion > 0 ? "unlike" : "like"), opinion > 0);
+    label(this._hide, say(hidden ? "unhide" : "hide"), hidden);
+  }
+
+  _drawStrength() {
+    const { strength } = this.suggestion;
+    const { min, max } = sliderEnds(strength);
+    const slider = this._slider;
+    Object.assign(slider, { min: String(min), max: String(max) });
+    slider.value = String(this.strength);
+    slider.disabled = Boolean(this.inUse) && !this._adjustable;
+    this._value.value = written(this.strength);
+    const range = this._say("strengthRange", { low: written(strength.low), high: written(strength.high), source: strength.source });
+    slider.title = range;
+    slider.setAttribute("aria-label", `${this._say("strength")}: ${this.card.name}, ${range}`);
+    slider.setAttribute("aria-valuetext", this._value.value);
+    const part = (/** @type {number} */ at) => `${((at - min) / (max - min)) * 100}%`;
+    slider.style.setProperty("--lr-low", part(strength.low));
+    slider.style.setProperty("--lr-high", part(strength.high));
+  }
+
+  _drawWords() {
+    const chosen = this.suggestion.trigger_words;
+    const all = [...new Set([...chosen, ...this.card.trigger_sets.flat()])].slice(0, 12);
+    const known = [...this.words.keys()];
+    const same = all.length === known.length && all.every((word, k) => word === known[k]);
+    if (!same) {
+      this.words = new Map(all.map((word) => [word, chosen.includes(word)]));
+      fill(this._chips, ...all.map((word) => this._chip(word)));
+    }
+    this._chips.classList.toggle("lr-empty", !all.length);
+  }
+
+  /** @param {string} word */
+  _chip(word) {
+    const chip = make("button.lr-chip", { type: "button", "aria-pressed": String(this.words.get(word)), title: word }, word);
+    chip.addEventListener("click", () => {
+      this.words.set(word, !this.words.get(word));
+      chip.setAttribute("aria-pressed", String(this.words.get(word)));
+    });
+    return chip;
+  }
+
+  /** @param {string} level */
+  _drawPreview(level) {
+    const { card, _say: say } = this;
+    const nothing = () => fill(this._preview, make("span.lr-no-preview", { "aria-hidden": "true" }, initials(card.name)));
+    nothing();
+    if (!card.preview) return;
+    const image = make("img", { alt: say("previewOf", { name: card.name }), loading: "lazy", decoding: "async" });
+    image.addEventListener("error", nothing);
+    image.addEventListener("load", () => image.src.startsWith("blob:") && URL.revokeObjectURL(image.src));
+    this._actions.preview(card.id).then((address) => {
+      image.src = address;
+      fill(this._preview, image);
+      if (!covered(card.safety, level)) return;
+      this._preview.classList.add("lr-covered");
+      const show = make("button.lr-uncover", { type: "button", "aria-label": `${say("showPreview")}: ${say("previewOf", { name: card.name })}` }, icon("hide"), say("showPreview"));
+      show.addEventListener("click", () => {
+        this._preview.classList.remove("lr-covered");
+        show.remove();
+      });
+      this._preview.append(show);
+    }, nothing);
+  }
+}
+
+/** @param {HTMLElement} button @param {string} text @param {boolean} pressed */
+function label(button, text, pressed) {
+  button.title = text;
+  button.setAttribute("aria-label", text);
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+/** @param {string} name @returns {string} one or two letters that stand for a LoRA without picture */
+function initials(name) {
+  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  return words.slice(0, 2).map((word) => [...word][0]).join("").toUpperCase() || "?";
+}

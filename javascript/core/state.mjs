@@ -1,0 +1,113 @@
+/** What the panel should show: decisions without a document, so that they can be tested. */
+
+/** @typedef {import("./types.mjs").Answer} Answer */
+/** @typedef {import("./types.mjs").Index} Index */
+/** @typedef {import("./types.mjs").Card} Card */
+/** @typedef {import("./types.mjs").Suggestion} Suggestion */
+/** @typedef {import("./types.mjs").Safety} Safety */
+
+/** @type {Safety[]} */
+export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
+
+/**
+ * @typedef {"error" | "indexing" | "unindexed" | "empty" | "paused" | "waiting" | "nothing" | "none" | "ready"} Phase
+ */
+
+/**
+ * The one state that the panel is in.
+ * @param {object} view
+ * @param {string} view.prompt
+ * @param {boolean} view.auto whether suggestions come by themselves
+ * @param {Error | null} view.error of the latest question
+ * @param {Index | null} view.index
+ * @param {Answer | null} view.answer the latest
+ * @returns {Phase}
+ */
+export function phaseOf({ prompt, auto, error, index, answer }) {
+  if (error) return "error";
+  if (index?.stage === "empty") return working(index) ? "indexing" : "unindexed";
+  if (!prompt.trim()) return "empty";
+  if (!answer) return auto ? "waiting" : "paused";
+  if (!answer.suggestions.length) return "none";
+  return answer.abstained ? "nothing" : "ready";
+}
+
+/** @param {Index | null} index @returns {boolean} whether it is being built */
+export function working(index) {
+  return index?.job.state === "running" || index?.job.state === "waiting";
+}
+
+/**
+ * The order to show, such that what the user points at or has the focus in stays where it is.
+ * @param {string[]} shown ids as they stand
+ * @param {string[]} wanted ids in their new order
+ * @param {string | null} held the one that must not move
+ * @returns {string[]}
+ */
+export function arrange(shown, wanted, held) {
+  const at = held === null ? -1 : shown.indexOf(held);
+  if (held === null || at < 0) return wanted;
+  const rest = wanted.filter((id) => id !== held);
+  // Too few to fill the places above it: what stood there stays until the user leaves.
+  const fill = shown.slice(0, at).filter((id) => !rest.includes(id));
+  const above = [...rest.slice(0, at), ...fill].slice(0, at);
+  return [...above, held, ...rest.slice(at)].slice(0, Math.max(wanted.length, at + 1));
+}
+
+/**
+ * Whether a preview is covered until the user wants to see it. Unknown levels are shown.
+ * @param {Safety | null} safety @param {string} level the most explicit one to show
+ */
+export function covered(safety, level) {
+  const most = LEVELS.indexOf(/** @type {Safety} */ (level));
+  return safety !== null && most >= 0 && LEVELS.indexOf(safety) > most;
+}
+
+/**
+ * Ends of a strength slider: wide enough for the suggestion's range and for what people use.
+ * @param {import("./types.mjs").Strength} strength
+ */
+export function sliderEnds({ model, low, high }) {
+  const least = Math.min(0, model, low);
+  return { min: Math.floor(least * 2) / 2, max: Math.ceil(Math.max(1.5, model, high) * 2) / 2 };
+}
+
+/**
+ * A share as people read it.
+ * @param {number} score 0..1
+ */
+export function percent(score) {
+  if (score <= 0 || score >= 0.01) return `${Math.round(score * 100)}%`;
+  return score < 0.001 ? "<0.1%" : `${(score * 100).toFixed(1)}%`;
+}
+
+/**
+ * Why a LoRA did not come up.
+ * @param {Card} card
+ * @param {Answer | null} answer what was shown
+ * @param {Answer} wide the same question with everything let through
+ * @returns {{why: string, place: number, of: number, score: number, least: number, suggestion: Suggestion | null}}
+ *   `why` names a text; `place` counts from 1, 0: not ranked
+ */
+export function whyNot(card, answer, wide) {
+  const at = wide.suggestions.findIndex((one) => one.id === card.id);
+  const suggestion = at < 0 ? null : wide.suggestions[at];
+  const shown = answer?.suggestions ?? [];
+  const least = shown.length ? Math.min(...shown.map((one) => one.score)) : 0;
+  const why = shown.some((one) => one.id === card.id)
+    ? "whyShown"
+    : wide.active.some((one) => one.id === card.id)
+      ? "whyActive"
+      : card.hidden
+        ? "whyHidden"
+        : shown.some((one) => one.versions.includes(card.lora))
+          ? "whyVersion"
+          : !suggestion
+            ? "whyNothing"
+            : suggestion.base_model_doubt
+              ? "whyBase"
+              : suggestion.score > least && shown.length
+                ? "whyHeld"
+                : "whyLower";
+  return { why, place: at + 1, of: wide.suggestions.length, score: suggestion?.score ?? 0, least, suggestion };
+}

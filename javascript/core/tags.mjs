@@ -1,0 +1,162 @@
+/**
+ * Prompts with LoRA tags (`<lora:name:0.8>`) as plain text in, plain text out. Reads tags as lorarec/lora_tags.py does.
+ */
+
+const TAG = /<(?:lora|lyco|locon|loha):([^<>]*)>/gi;
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)$/;
+
+/**
+ * @typedef {{name: string, strength: number, start: number, end: number}} Tag where it stands: text.slice(start, end)
+ */
+
+/** @param {string | undefined} text @returns {number} NaN for what is no number */
+function number(text) {
+  const trimmed = (text ?? "").trim();
+  return NUMBER.test(trimmed) ? Number(trimmed) : NaN;
+}
+
+/**
+ * The LoRA tags of a text, in order; a strength that is no number counts as 1.
+ * @param {string} text @returns {Tag[]}
+ */
+export function findTags(text) {
+  const found = [];
+  for (const match of text.matchAll(TAG)) {
+    const [name, ...rest] = match[1].split(":");
+    if (!name.trim()) continue;
+    const placed = rest.filter((part) => !part.includes("="));
+    const named = Object.fromEntries(rest.map((part) => part.toLowerCase().split("=")).filter((pair) => pair.length > 1));
+    const clip = number(named.te ?? placed[0] ?? "1");
+    const second = number(placed[1]);
+    const unet = "unet" in named ? number(named.unet) : Number.isNaN(second) ? clip : second;
+    const strength = Number.isNaN(unet) ? 1 : unet;
+    found.push({ name: name.trim(), strength, start: match.index, end: match.index + match[0].length });
+  }
+  return found;
+}
+
+/** @param {number} strength @returns {string} at most two decimals, none that say nothing */
+export function written(strength) {
+  return String(Math.round(strength * 100) / 100);
+}
+
+/** @param {string} path of a LoRA file @returns {string} the name that tags use */
+export function tagName(path) {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+}
+
+/** @param {string} text @returns {string} */
+function plain(text) {
+  return text.trim().replace(/\s+/g, " ").toLowerCase();
+}
+
+/** @param {string} text @returns {string} so that a regular expression means it literally */
+function escaped(text) {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/**
+ * Those trigger words that a prompt does not hold yet, each once.
+ * @param {string} text @param {string[]} words
+ */
+export function missingWords(text, words) {
+  const prompt = plain(text.replace(TAG, ","));
+  const seen = new Set();
+  return words.filter((word) => {
+    const wanted = plain(word);
+    if (!wanted || seen.has(wanted)) return false;
+    seen.add(wanted);
+    return !new RegExp(`(?<![\\p{L}\\p{N}_])${escaped(wanted)}(?![\\p{L}\\p{N}_])`, "u").test(prompt);
+  });
+}
+
+/**
+ * Where something may be inserted without tearing a term, a weight or a tag apart: here, or at the term's end.
+ * @param {string} text @param {number} at
+ */
+export function insertionPoint(text, at) {
+  let depth = 0;
+  for (let k = 0; k < at; k += 1) {
+    if (text[k - 1] === "\\") continue;
+    if ("(<[{".includes(text[k])) depth += 1;
+    else if (")>]}".includes(text[k])) depth = Math.max(0, depth - 1);
+  }
+  const between = /(?:^|[,\n])[^\S\n]*$/.test(text.slice(0, at)) || /^[^\S\n]*(?:[,\n]|$)/.test(text.slice(at));
+  if (depth === 0 && between) return at;
+  let level = depth;
+  for (let k = at; k < text.length; k += 1) {
+    if (level === 0 && /[,\n]/.test(text[k])) return k;
+    if ("(<[{".includes(text[k])) level += 1;
+    else if (")>]}".includes(text[k])) level = Math.max(0, level - 1);
+  }
+  return text.length;
+}
+
+/**
+ * A prompt with a LoRA's tag and trigger words added.
+ * @param {string} text
+ * @param {number} at the cursor
+ * @param {string} name
+ * @param {number} strength
+ * @param {string[]} words
+ */
+export function withTag(text, at, name, strength, words) {
+  const place = insertionPoint(text, at);
+  const before = text.slice(0, place);
+  const after = text.slice(place);
+  const lead = !before.trim() || /\n\s*$/.test(before) ? "" : /,\s*$/.test(before) ? (/\s$/.test(before) ? "" : " ") : /\s$/.test(before) ? "" : ", ";
+  const said = [`<lora:${name}:${written(strength)}>`, ...missingWords(text, words)].join(", ");
+  const tail = !after.trim() || /^\s*[,\n]/.test(after) ? "" : ", ";
+  return before + lead + said + tail + (tail ? after.trimStart() : after);
+}
+
+/**
+ * A prompt without a LoRA: its tags go, and so do the given words wherever they stand as terms of their own, unless
+ * `keep` holds them too. Words inside a longer term stay.
+ * @param {string} text @param {string} name @param {string[]} words @param {string[]} keep
+ */
+export function withoutTag(text, name, words, keep = []) {
+  const kept = new Set(keep.map(plain));
+  const going = new Set(words.map(plain).filter((word) => !kept.has(word)));
+  const bare = text.replace(TAG, (tag) => (findTags(tag)[0]?.name.toLowerCase() === name.toLowerCase() ? "\0" : tag));
+  if (bare === text) return text;
+  const lines = bare.split("\n").map((line) => {
+    const terms = line.split(",");
+    const rest = terms.map((term) => {
+      const clean = term.replaceAll("\0", "");
+      if (clean !== term && (!clean.trim() || going.has(plain(clean)))) return null;
+      return going.has(plain(clean)) ? null : clean.replace(/ {2,}/g, " ");
+    });
+    if (rest.every((term, k) => term === terms[k])) return line;
+    const left = rest.filter((term) => term !== null);
+    if (left.length && rest[0] !== terms[0]) left[0] = left[0].trimStart();
+    return left.join(",");
+  });
+  return lines.join("\n");
+}
+
+/**
+ * A prompt with another strength for one LoRA.
+ * @param {string} text @param {string} name @param {number} strength
+ */
+export function withStrength(text, name, strength) {
+  return text.replace(TAG, (tag) => {
+    const [found] = findTags(tag);
+    const kind = tag.slice(1, tag.indexOf(":"));
+    return found && found.name.toLowerCase() === name.toLowerCase() ? `<${kind}:${found.name}:${written(strength)}>` : tag;
+  });
+}
+
+/**
+ * The one stretch in which two texts differ, so that an editor can be told of it alone.
+ * @param {string} before @param {string} after
+ * @returns {{start: number, end: number, text: string}} before.slice(start, end) becomes text
+ */
+export function difference(before, after) {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start += 1;
+  let same = 0;
+  while (same < shorter - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same += 1;
+  return { start, end: before.length - same, text: after.slice(start, after.length - same) };
+}

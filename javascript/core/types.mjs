@@ -1,0 +1,84 @@
+/**
+ * Shapes that the panel's modules share; nothing runs here. Those of the API are described in its openapi.json.
+ *
+ * @typedef {"safe" | "suggestive" | "mature" | "explicit"} Safety
+ * @typedef {{model: number, clip: number, low: number, high: number, source: string}} Strength
+ * @typedef {{signal: string, text: string, contribution: number}} Reason
+ *
+ * @typedef {object} Card a LoRA as lists show it
+ * @property {string} id
+ * @property {string} lora root-relative path with "/"
+ * @property {string} name
+ * @property {string} version
+ * @property {string} author
+ * @property {string} role
+ * @property {{name: string, probability: number} | null} base_model
+ * @property {Safety | null} safety null: unknown
+ * @property {"" | "image" | "video"} preview
+ * @property {string[][]} trigger_sets
+ * @property {string[]} tags
+ * @property {boolean} favorite
+ * @property {number} opinion 1 liked, -1 disliked, 0 not said
+ * @property {boolean} hidden
+ *
+ * @typedef {object} Suggestion
+ * @property {string} id
+ * @property {string} lora
+ * @property {string} name
+ * @property {number} score 0..1
+ * @property {Strength} strength
+ * @property {string[]} trigger_words chosen for this prompt
+ * @property {Reason[]} reasons
+ * @property {string[]} versions paths of other installed versions
+ * @property {string} base_model_doubt
+ * @property {number} propensity
+ *
+ * @typedef {{name: string, strength: number, id: string}} InUse id "": none or several LoRAs go by that name
+ *
+ * @typedef {object} Answer
+ * @property {Suggestion[]} suggestions
+ * @property {boolean} abstained
+ * @property {string} stage
+ * @property {string[]} notes
+ * @property {Record<string, Card>} cards
+ * @property {InUse[]} active
+ * @property {string} version
+ *
+ * @typedef {object} Job
+ * @property {string} job
+ * @property {"idle" | "waiting" | "running" | "done" | "cancelled" | "failed"} state
+ * @property {{stage: string, done: number, total: number | null, seconds_left: number | null} | null} progress
+ * @property {string} error
+ *
+ * @typedef {object} Index
+ * @property {"empty" | "lexical" | "full"} stage
+ * @property {string} version
+ * @property {number} loras
+ * @property {number} folders
+ * @property {string[]} notices
+ * @property {Job} job
+ *
+ * @typedef {{prompt: string, negative: string}} Prompt
+ *
+ * @typedef {object} Choice what the user takes of a suggestion
+ * @property {Card} card
+ * @property {number} strength
+ * @property {string[]} words trigger words
+ *
+ * @typedef {object} Host the program around the panel; every door implements it, and the panel knows nothing else of it
+ * @property {() => Prompt} getPrompt
+ * @property {(changed: () => void) => (() => void)} onPromptChange also calls back for changes of `active` and
+ *   `baseModel`; returns what ends that
+ * @property {() => {name: string, strength: number}[]} active LoRAs in use, by names that the API finds
+ * @property {() => string} baseModel checkpoint or base model; "" if none is known
+ * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where it is
+ * @property {(name: string, card: Card | null) => void | Promise<void>} remove one of `active`, with the trigger words that
+ *   came with it; without card it is unknown
+ * @property {((name: string, strength: number) => void | Promise<void>)=} setStrength of one in use; absent: cannot
+ * @property {string=} language "en" or "zh"; absent: the browser's
+ * @property {Record<string, string>=} strings texts that this host says differently, by their names in `texts.mjs`
+ * @property {Preferences=} preferences where to keep what the user chose; absent: the browser's storage
+ *
+ * @typedef {{get: (name: string) => string | null, set: (name: string, value: string) => void}} Preferences
+ */
+export {};

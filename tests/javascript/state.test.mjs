@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { arrange, covered, percent, phaseOf, sliderEnds, whyNot } from "../../javascript/core/state.mjs";
+
+const index = (stage, state = "idle") => ({ stage, version: "1", loras: 1, folders: 1, notices: [], job: { job: "index", state, progress: null, error: "" } });
+const answer = (scores, more = {}) => ({
+  suggestions: scores.map(([id, score]) => ({ id, score, versions: [], base_model_doubt: "", ...more[id] })),
+  abstained: false,
+  active: [],
+});
+
+test("every phase has its case", () => {
+  const view = { prompt: "a", auto: true, error: null, index: index("full"), answer: answer([["x", 0.5]]) };
+  const cases = {
+    ready: {},
+    nothing: { answer: { ...view.answer, abstained: true } },
+    none: { answer: answer([]) },
+    waiting: { answer: null },
+    paused: { answer: null, auto: false },
+    empty: { prompt: "  " },
+    indexing: { index: index("empty", "running") },
+    unindexed: { index: index("empty", "failed") },
+    error: { error: new Error("no") },
+  };
+  for (const [phase, change] of Object.entries(cases)) assert.equal(phaseOf({ ...view, ...change }), phase);
+  assert.equal(phaseOf({ ...view, index: index("lexical", "running") }), "ready", "by words already");
+});
+
+test("the card under the pointer stays where it is", () => {
+  assert.deepEqual(arrange(["a", "b", "c"], ["c", "d", "a"], null), ["c", "d", "a"]);
+  assert.deepEqual(arrange(["a", "b", "c"], ["c", "d", "b"], "b"), ["c", "b", "d"]);
+  assert.deepEqual(arrange(["a", "b", "c"], ["d", "e", "f"], "b"), ["d", "b", "e"], "even if it is wanted no longer");
+  assert.deepEqual(arrange(["a", "b", "c"], ["c"], "c"), ["a", "b", "c"], "too few to fill the places above it");
+  assert.deepEqual(arrange(["a"], ["b"], "gone"), ["b"]);
+});
+
+test("the held card never moves and nothing comes twice", () => {
+  const lists = ["", "a", "ab", "cab", "dcba", "efgh", "bd"].map((text) => [...text]);
+  for (const shown of lists) {
+    for (const wanted of lists) {
+      for (const held of shown) {
+        const order = arrange(shown, wanted, held);
+        assert.equal(order.indexOf(held), shown.indexOf(held));
+        assert.equal(new Set(order).size, order.length);
+        assert.ok(order.every((id) => shown.includes(id) || wanted.includes(id)));
+      }
+    }
+  }
+});
+
+test("previews above the level are covered, unknown ones are not", () => {
+  assert.equal(covered("mature", "suggestive"), true);
+  assert.equal(covered("suggestive", "suggestive"), false);
+  assert.equal(covered(null, "safe"), false);
+  assert.equal(covered("explicit", "explicit"), false);
+});
+
+test("a slider reaches the suggestion and its range", () => {
+  assert.deepEqual(sliderEnds({ model: 0.8, low: 0.5, high: 1 }), { min: 0, max: 1.5 });
+  assert.deepEqual(sliderEnds({ model: -2, low: -3.2, high: 4.1 }), { min: -3.5, max: 4.5 });
+});
+
+test("shares are short and never zero unless they are", () => {
+  assert.deepEqual([0, 0.0004, 0.0042, 0.125, 1].map(percent), ["0%", "<0.1%", "0.4%", "13%", "100%"]);
+});
+
+test("why not tells the nearest cause", () => {
+  const shown = answer([["a", 0.5], ["b", 0.2]], { a: { versions: ["old.safetensors"] } });
+  const wide = { ...answer([["a", 0.5], ["s", 0.4], ["b", 0.2], ["x", 0.1], ["w", 0.05]], { w: { base_model_doubt: "made for Pony" } }), active: [{ name: "u", strength: 1, id: "u" }] };
+  const why = (id, more = {}) => whyNot({ id, lora: `${id}.safetensors`, hidden: false, ...more }, shown, wide);
+  assert.equal(why("a").why, "whyShown");
+  assert.equal(why("u").why, "whyActive");
+  assert.equal(why("x", { hidden: true }).why, "whyHidden");
+  assert.equal(why("old").why, "whyVersion");
+  assert.equal(why("nowhere").why, "whyNothing");
+  assert.equal(why("w").why, "whyBase");
+  assert.equal(why("s").why, "whyHeld");
+  assert.deepEqual({ ...why("x"), suggestion: null }, { why: "whyLower", place: 4, of: 5, score: 0.1, least: 0.2, suggestion: null });
+});

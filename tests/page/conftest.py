@@ -1,0 +1,154 @@
+"""The real `lorarec serve` over the bundled sample collection with pictures, looked at by a real headless Chromium."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}
+PROMPT = "a knight in armor, oil painting of a castle"
+
+
+def _load(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+chromium = _load("lorarec_tests_chromium", ROOT / "tests" / "hosts" / "chromium.py")
+
+
+def picture(side: int, hue: int) -> bytes:
+    """A PNG whose colours run from corner to corner."""
+    rows = b""
+    for y in range(side):
+        rows += b"\0" + b"".join(
+            bytes(((hue * 37 + x) % 200 + 30, (hue * 91 + y) % 180 + 40, (220 - x // 2 + y // 3) % 256))
+            for x in range(side)
+        )
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+class Server:
+    """One running `lorarec serve`."""
+
+    def __init__(self, loras: Path, data: Path, *more: str) -> None:
+        command = [sys.executable, "-m", "lorarec", "serve", "--port", "0", "--loras", str(loras), "--data", str(data)]
+        self.process = subprocess.Popen(
+            [*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        assert self.url, "the server did not start"
+
+    def stop(self) -> None:
+        """End it and wait."""
+        self.process.terminate()
+        self.process.wait(20)
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser; skips where there is none."""
+    if chromium.find() is None:
+        pytest.skip("Chromium is not installed")
+    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample collection, some with pictures; the picture of "Ornate Plate Armor" is marked mature."""
+    from lorarec import sample
+
+    folder = tmp_path_factory.mktemp("library") / "loras"
+    for number, path in enumerate(sample.write(folder)):
+        if number % 4:
+            path.with_suffix(".preview.png").write_bytes(picture(128, number))
+    armor = next(folder.rglob("ornate*armor*.safetensors"))
+    armor.with_suffix(".preview.png").write_bytes(picture(128, 5))
+    armor.with_suffix(".civitai.info").write_text(
+        json.dumps({"model": {"name": "Ornate Plate Armor", "nsfw": False}, "images": [{"url": "", "nsfwLevel": 8}]})
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start servers: ``start(loras, settings={…}, *arguments)``; they match by words only unless settings say else."""
+    servers: list[Server] = []
+
+    def start(loras: Path, *more: str, settings: dict[str, Any] | None = None) -> Server:
+        data = tmp_path_factory.mktemp("data")
+        chosen = {**WORDS_ONLY, "safety": "explicit", **(settings or {})}
+        (data / "settings.json").write_text(json.dumps(chosen), encoding="utf-8")
+        servers.append(Server(loras, data, *more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(browser: Any, start: Serve, loras: Path) -> Server:
+    """A server over the sample collection."""
+    os.environ.pop("LORAREC_TOKEN", None)
+    server = start(loras)
+    chromium.wait_for(lambda: _indexed(server), why="the index is built")
+    return server  # type: ignore[no-any-return]
+
+
+def _indexed(server: Server) -> bool:
+    with urllib.request.urlopen(f"{server.url}lorarec/v1/index", timeout=10) as response:
+        state = json.load(response)
+    return state["stage"] != "empty" and state["job"]["state"] == "done"
+
+
+@pytest.fixture
+def page(browser: Any, server: Server) -> Any:
+    """The page, freshly opened; nothing went wrong in it by the end of the test."""
+    page = browser.page(server.url)
+    page.wait("document.querySelector('.lr-panel')?.dataset.phase === 'empty'")
+    yield page
+    outdated = "409 (Conflict)"  # the server's word for a question that a newer one overtook; browsers log it
+    complaints = [one for one in page.complaints() if outdated not in one]
+    page.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def written(page: Any) -> Any:
+    """The page with a prompt and its suggestions."""
+    page.click("#prompt")
+    page.type(PROMPT)
+    time.sleep(0.6)  # longer than the pause: on a busy machine a part of the prompt may have been answered before
+    page.wait("document.querySelectorAll('.lr-card').length > 2")
+    page.wait("!document.querySelector('[aria-busy]')")
+    return page

@@ -1,0 +1,281 @@
+"""What a user sees and does on the page: real clicks and keys, the real server, nothing called from inside."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+FIRST = ".lr-card:first-child"
+PHASE = "document.querySelector('.lr-panel')?.dataset.phase"
+
+
+def ask(server: Any, path: str) -> Any:
+    with urllib.request.urlopen(f"{server.url}lorarec/v1{path}", timeout=10) as response:
+        return json.load(response)
+
+
+def ids(page: Any) -> list[str]:
+    found: list[str] = page.run("[...document.querySelectorAll('.lr-card')].map((card) => card.dataset.id)")
+    return found
+
+
+def idle(page: Any) -> None:
+    """Wait until nothing is asked or about to be."""
+    time.sleep(0.6)
+    page.wait("!document.querySelector('[aria-busy]')")
+
+
+def test_suggestions_come_after_a_pause_and_the_focus_stays(written: Any) -> None:
+    assert written.run("document.activeElement.id") == "prompt"
+    assert written.count(".lr-card") == 6
+    assert written.text(f"{FIRST} .lr-name") == "Grim Fantasy Oil"
+    assert written.text(f"{FIRST} .lr-badge") == "SDXL"
+    assert 1 <= written.count(f"{FIRST} .lr-reasons li") <= 3
+    assert written.run(f"document.querySelector('{FIRST} .lr-slider').value") == "0.75"
+    assert written.count(f'{FIRST} .lr-chip[aria-pressed="true"]') == 1
+
+
+def test_tab_and_enter_stay_the_prompts(written: Any) -> None:
+    written.press("Enter", 13, text="\r")
+    assert written.value("#prompt").endswith("\n")
+    written.press("Tab", 9)
+    assert written.run("document.activeElement.id") == "negative"
+    assert written.count(".lr-in-use") == 0
+
+
+def test_insert_removes_and_undoes(written: Any) -> None:
+    before = written.value("#prompt")
+    written.click(f"{FIRST} .lr-primary")
+    written.wait("document.querySelector('#prompt').value.includes('<lora:')")
+    assert written.value("#prompt") == f"{before}, <lora:grim_fantasy_oil:0.75>, grim fantasy oil painting"
+    assert "Remove" in written.run("document.activeElement.innerText"), "the focus stays at the button"
+    assert written.text(".lr-use").startswith("Grim Fantasy Oil")
+    idle(written)
+    assert written.text(f"{FIRST} .lr-name") == "Grim Fantasy Oil", "it stays under the pointer"
+    written.click(f"{FIRST} .lr-primary")
+    assert written.value("#prompt") == before, "its trigger words leave with it"
+    written.click("#prompt")
+    written.undo()
+    assert "<lora:grim_fantasy_oil:0.75>, grim" in written.value("#prompt")
+    written.undo()
+    assert written.value("#prompt") == before
+
+
+def test_only_lit_words_and_the_chosen_strength_are_inserted(written: Any) -> None:
+    written.click(f"{FIRST} .lr-chip")
+    assert written.count(f'{FIRST} .lr-chip[aria-pressed="true"]') == 0
+    written.run(f"document.querySelector('{FIRST} .lr-slider').focus()")
+    written.press("ArrowRight", 39)
+    written.press("ArrowRight", 39)
+    assert written.text(f"{FIRST} .lr-value") == "0.85"
+    written.click(f"{FIRST} .lr-primary")
+    written.wait("document.querySelector('#prompt').value.endsWith('castle, <lora:grim_fantasy_oil:0.85>')")
+
+
+def test_the_strength_of_one_in_use_follows_its_slider(written: Any) -> None:
+    written.click(f"{FIRST} .lr-primary")
+    idle(written)
+    written.run(f"document.querySelector('{FIRST} .lr-slider').focus()")
+    written.press("ArrowLeft", 37)
+    written.wait("document.querySelector('#prompt').value.includes('<lora:grim_fantasy_oil:0.7>')")
+    assert written.text(".lr-use .lr-badge") == "0.7"
+
+
+def test_nothing_moves_under_the_pointer(written: Any) -> None:
+    third = ids(written)[2]
+    selector = f'.lr-card[data-id="{third}"]'
+    written.move(selector)
+    before = written.box(selector)
+    written.type(", a red dragon over snow, watercolor")
+    idle(written)
+    written.wait(f"document.querySelectorAll('.lr-card')[0].dataset.id !== '{third}'")
+    assert written.box(selector) == before
+    assert ids(written)[2] == third
+    written.move_to(5, 5)
+    time.sleep(0.2)
+    assert len(set(ids(written))) == 6
+
+
+def test_typed_tags_are_in_use(written: Any, server: Any) -> None:
+    written.type(", <lora:impasto_knife_xl:0.65> <lora:nobody_has_this:1>")
+    idle(written)
+    assert written.count(".lr-use") == 2
+    assert written.text(".lr-use").split() == ["Impasto", "Palette", "Knife", "0.65"]
+    assert written.text(".lr-unknown .lr-use-name") == "nobody_has_this"
+    written.click(".lr-unknown button")
+    assert "nobody" not in written.value("#prompt")
+
+
+def test_likes_and_hides_reach_the_server(written: Any, server: Any) -> None:
+    first, second = ids(written)[:2]
+    written.click(f'.lr-card[data-id="{first}"] [aria-label="Like"]')
+    written.wait(
+        "document.querySelector('[aria-label=\"Liked; take it back\"]')?.getAttribute('aria-pressed') === 'true'"
+    )
+    written.click(f'.lr-card[data-id="{second}"] [aria-label="Never suggest it"]')
+    written.wait("document.querySelector('[aria-label=\"Suggest it again\"]')")
+    assert ask(server, "/feedback") == {"liked": [first], "disliked": [], "hidden": [second]}
+    assert second in ids(written), "what was hidden stays until the pointer leaves"
+    written.click('[aria-label="Suggest it again"]')
+    written.click('[aria-label="Liked; take it back"]')
+    written.wait("!document.querySelector('[aria-label=\"Liked; take it back\"]')")
+    assert ask(server, "/feedback") == {"liked": [], "disliked": [], "hidden": []}
+
+
+def test_not_for_this_prompt(written: Any) -> None:
+    gone = ids(written)[1]
+    written.click(f'.lr-card[data-id="{gone}"] [aria-label="Not for this prompt"]')
+    written.wait("document.querySelector('.lr-gone')")
+    written.run("document.activeElement.blur()")
+    written.move_to(5, 5)
+    written.wait(f"!document.querySelector('[data-id=\"{gone}\"]')")
+
+
+def test_what_was_seen_is_told(written: Any, server: Any) -> None:
+    before = ask(server, "/history")["counts"]["impressions"]
+    time.sleep(2.4)
+    assert ask(server, "/history")["counts"]["impressions"] == before + 1
+
+
+def test_why_not(written: Any) -> None:
+    written.click(".lr-why-box input")
+    written.type("watercolor wash")
+    written.wait("document.querySelector('.lr-why-row')?.innerText.includes('Place')")
+    assert "Loose Watercolor Wash" in written.text(".lr-why-row")
+    written.click(".lr-why-row .lr-small")
+    written.wait("document.querySelector('#prompt').value.includes('<lora:watercolor_wash_sd15:')")
+
+
+def test_details_open_and_close_by_keyboard(written: Any) -> None:
+    written.run(f"document.querySelector('{FIRST} [aria-label=\"Details\"]').focus()")
+    written.press("Enter", 13, text="\r")
+    written.wait("document.querySelector('.lr-sources')")
+    assert "grim_fantasy_oil.safetensors" in written.text(".lr-facts")
+    assert "usage_tips" in written.text(".lr-sources")
+    written.press("Escape", 27)
+    assert not written.run("document.querySelector('.lr-drawer').offsetParent")
+    assert written.run("document.activeElement.getAttribute('aria-label')") == "Details"
+
+
+def test_similar_and_back(written: Any) -> None:
+    before = ids(written)
+    written.click(f'{FIRST} [aria-label="Similar LoRAs"]')
+    written.wait(f"{PHASE} === 'similar'")
+    assert written.text(".lr-summary") == "Similar to Grim Fantasy Oil"
+    assert before[0] not in ids(written)[1:]
+    written.click('[aria-label="Back to suggestions"]')
+    written.move_to(5, 5)
+    written.wait(f"{PHASE} === 'ready'")
+
+
+def test_previews_above_the_level_are_blurred(written: Any) -> None:
+    written.wait("document.querySelector('.lr-covered img')?.complete")
+    assert "blur" in written.run("getComputedStyle(document.querySelector('.lr-covered img')).filter")
+    assert written.run(
+        "document.querySelector('.lr-covered').closest('.lr-card').innerText.includes('Ornate Plate Armor')"
+    )
+    written.click(".lr-uncover")
+    assert written.count(".lr-covered") == 0
+
+
+def test_auto_off_waits_to_be_asked(page: Any) -> None:
+    page.click(".lr-switch")
+    page.click("#prompt")
+    page.type("a knight")
+    time.sleep(0.8)
+    assert page.run(PHASE) == "paused"
+    page.click('[aria-label="Suggest now"]')
+    page.wait("document.querySelectorAll('.lr-card').length > 0")
+
+
+def test_an_emptied_prompt_empties_the_panel(written: Any) -> None:
+    written.press("a", 65, modifiers=2, commands=("selectAll",))
+    written.press("Backspace", 8)
+    written.wait(f"{PHASE} === 'empty'")
+    assert written.count(".lr-card") == 0
+
+
+def test_nothing_fits(page: Any) -> None:
+    page.click("#prompt")
+    page.type("quarterly sales spreadsheet")
+    page.wait(f"['nothing', 'none'].includes({PHASE})")
+    assert "Nothing really fits" in page.text(".lr-panel")
+
+
+def test_history_can_be_switched_off_and_on(page: Any, server: Any) -> None:
+    page.click(".lr-icon-button[aria-expanded]")
+    page.wait("document.querySelector('.lr-options input[type=checkbox]')")
+    page.click(".lr-options input[type=checkbox]")
+    page.wait("document.querySelector('.lr-hints').innerText.includes('History is off')")
+    assert ask(server, "/history")["enabled"] is False
+    page.run("[...document.querySelectorAll('.lr-hint .lr-small')].at(-1).click()")
+    page.wait("!document.querySelector('.lr-hints').innerText.includes('History is off')")
+    assert ask(server, "/history")["enabled"] is True
+
+
+def test_without_encoder_it_says_so(page: Any) -> None:
+    page.wait("document.querySelector('.lr-hints').innerText.includes('lorarec models pull')")
+
+
+def test_chinese(written: Any) -> None:
+    written.click(".lr-icon-button[aria-expanded]")
+    written.run(
+        "(() => { const field = [...document.querySelectorAll('.lr-option select')].at(-1); field.value = 'zh';"
+        "field.dispatchEvent(new Event('change')); })()"
+    )
+    written.wait("document.querySelector('.lr-title').innerText === 'LoRA 推荐'")
+    written.wait("document.querySelector('.lr-card .lr-primary')?.innerText === '插入'")
+
+
+def test_narrow_panels_hold_everything(written: Any) -> None:
+    written.look(width=260 + 24 + 2, height=900)
+    assert written.box(".lr-panel")["width"] == 260
+    inside = "[...document.querySelectorAll('.lr-panel *:not(.lr-chips *)')]"
+    wide = f"{inside}.filter((one) => one.getBoundingClientRect().right > 275)"
+    assert written.run(f"{wide}.map((one) => one.className)") == []
+
+
+def test_every_control_has_a_name(written: Any) -> None:
+    controls = "[...document.querySelectorAll('button, input, select, textarea, [role=meter]')]"
+    nameless = f"{controls}.filter((one) => !(one.ariaLabel || one.innerText || one.labels?.length || one.title))"
+    assert written.run(f"{nameless}.map((one) => one.outerHTML)") == []
+
+
+def test_an_error_names_its_remedy_and_can_be_tried_again(browser: Any, start: Any, loras: Path) -> None:
+    server = start(loras)
+    page = browser.page(server.url)
+    page.wait(f"{PHASE} === 'empty'")
+    server.stop()
+    page.click("#prompt")
+    page.type("a knight")
+    page.wait(f"{PHASE} === 'error'")
+    assert "Is its server still running?" in page.text(".lr-message")
+    assert page.text(".lr-message button") == "Try again"
+    assert page.run("document.activeElement.id") == "prompt"
+
+
+def test_a_token_is_asked_for_once(browser: Any, start: Any, loras: Path) -> None:
+    page = browser.page(start(loras, "--token", "a-long-enough-token").url)
+    page.wait("document.querySelector('.lr-page-token')")
+    page.click(".lr-page-token input")
+    page.type("wrong")
+    page.press("Enter", 13, text="\r")
+    page.wait("document.querySelector('.lr-page-token input')?.value === ''")
+    page.click(".lr-page-token input")
+    page.type("a-long-enough-token")
+    page.press("Enter", 13, text="\r")
+    page.wait(f"{PHASE} === 'empty'")
+    page.click("#prompt")
+    page.type("a knight in armor, castle")
+    page.wait("document.querySelector('.lr-preview img')?.src.startsWith('blob:')")
+
+
+def test_indexing_shows_its_progress(browser: Any, start: Any, make_lora: Any, tmp_path: Path) -> None:
+    for number in range(2500):
+        make_lora(tmp_path / f"lora_{number}.safetensors", {"ss_output_name": f"lora {number}"}, seed=number)
+    page = browser.page(start(tmp_path).url)
+    page.wait(f"{PHASE} === 'indexing' || {PHASE} === 'empty'")
+    page.wait(f"{PHASE} === 'empty'", 60)
