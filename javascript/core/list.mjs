@@ -1,6 +1,7 @@
 /** The cards in their order. What the user points at, or has the focus in, neither moves nor goes while they do. */
 
 import { CardView } from "./card.mjs";
+import { make } from "./dom.mjs";
 import { arrange } from "./state.mjs";
 
 /** @typedef {import("./types.mjs").Card} Card */
@@ -8,8 +9,10 @@ import { arrange } from "./state.mjs";
 /** @typedef {{card: Card, suggestion: Suggestion}} Entry */
 
 export class CardList {
-  /** @param {HTMLElement} element @param {ConstructorParameters<typeof CardView>[2]} around handed to every card */
-  constructor(element, around) {
+  /** @param {ConstructorParameters<typeof CardView>[2]} around handed to every card */
+  constructor(around) {
+    const element = make("ul.lr-list");
+    /** @type {HTMLElement} */
     this.element = element;
     this._around = around;
     /** @type {Map<string, CardView>} */

@@ -1,0 +1,56 @@
+/** The panel's elements in their places; what they show comes from panel.mjs. */
+
+import { iconButton, make } from "./dom.mjs";
+
+/** @typedef {ReturnType<typeof frame>} Frame */
+
+/**
+ * @param {import("./texts.mjs").Say} say @param {string} language "en" or "zh" @param {boolean} auto whether it is switched on
+ * @param {object} parts that stand among the others
+ * @param {HTMLElement} parts.list @param {HTMLElement} parts.why @param {HTMLElement} parts.drawer
+ * @param {object} on what buttons do
+ * @param {(on: boolean) => void} on.auto @param {() => void} on.refresh @param {() => void} on.back
+ * @param {() => void} on.options the options were opened or closed
+ */
+export function frame(say, language, auto, parts, on) {
+  const status = make("span.lr-status", { role: "status" });
+  const summary = make("span.lr-summary", { role: "status" });
+  const message = make("div.lr-message");
+  const hints = make("div.lr-hints");
+  const back = iconButton("back", say("back"), on.back, { hidden: true });
+  const uses = make("ul.lr-uses", { "aria-label": say("inUse") });
+  const form = make("div.lr-options", { hidden: true });
+  const toggle = make("input.lr-switch", { type: "checkbox", role: "switch", checked: auto });
+  toggle.addEventListener("change", () => on.auto(toggle.checked));
+  const gear = iconButton(
+    "settings",
+    say("settings"),
+    () => {
+      form.hidden = !form.hidden;
+      gear.setAttribute("aria-expanded", String(!form.hidden));
+      on.options();
+    },
+    { "aria-expanded": "false" },
+  );
+  const root = make(
+    "section.lr-panel",
+    { "aria-label": say("title"), lang: language === "zh" ? "zh-CN" : "en" },
+    make(
+      "header.lr-bar-top",
+      {},
+      make("h2.lr-title", {}, say("title")),
+      make("label.lr-auto", { title: say("autoHelp") }, toggle, make("span", {}, say("auto"))),
+      iconButton("refresh", say("refresh"), on.refresh),
+      gear,
+    ),
+    form,
+    make("div.lr-line", {}, back, summary, status),
+    message,
+    parts.list,
+    uses,
+    hints,
+    parts.why,
+    parts.drawer,
+  );
+  return { root, status, summary, message, hints, back, uses, form };
+}

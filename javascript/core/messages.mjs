@@ -1,0 +1,79 @@
+/** What stands in the place of the cards while there are none, and hints below them. */
+
+import { ApiError } from "./client.mjs";
+import { fill, make } from "./dom.mjs";
+import { working } from "./state.mjs";
+
+/** @typedef {import("./texts.mjs").Say} Say */
+/** @typedef {import("./types.mjs").Index} Index */
+
+/** @param {Error} error @param {Say} say @returns {string} */
+export function sentence(error, say) {
+  if (error instanceof ApiError && error.code === "unreachable") return say("unreachable");
+  if (error instanceof ApiError && error.status === 401) return say("unauthorised");
+  return error.message;
+}
+
+/**
+ * The message of a state that has no cards.
+ * @param {HTMLElement} element to fill
+ * @param {Exclude<import("./state.mjs").Phase, "ready" | "nothing">} phase
+ * @param {object} around
+ * @param {Say} around.say @param {Index | null} around.index @param {Error | null} around.error
+ * @param {() => void} around.refresh ask now @param {() => void} around.again look at everything anew
+ * @param {() => void} around.start the index @param {() => void} around.stop it
+ */
+export function drawMessage(element, phase, { say, index, error, refresh, again, start, stop }) {
+  const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) => make("button.lr-primary", { type: "button", onclick }, text);
+  const box = (/** @type {string} */ title, /** @type {string} */ text, /** @type {...any} */ ...more) => [make("p.lr-message-title", {}, title), text && make("p", {}, text), ...more];
+  const shown = {
+    waiting: () => [make("p.lr-muted", {}, say("waiting"))],
+    empty: () => box(say("emptyTitle"), say("empty")),
+    paused: () => box(say("pausedTitle"), say("paused"), button(say("refresh"), refresh)),
+    none: () => box(say("nothingTitle"), say("none")),
+    error: () => box(say("errorTitle"), sentence(/** @type {Error} */ (error), say), button(say("retry"), again)),
+    unindexed: () =>
+      index?.folders ? box(say("unindexedTitle"), index.job.error || say("unindexed"), button(say("startIndex"), start)) : box(say("unindexedTitle"), say("noFolder")),
+    indexing: () =>
+      box(say("indexingTitle"), say("indexing"), progressOf(index?.job ?? null, say), make("button.lr-small", { type: "button", onclick: stop }, say("cancel"))),
+  };
+  element.setAttribute("role", phase === "error" ? "alert" : "group");
+  fill(element, ...shown[phase]());
+}
+
+/** @param {import("./types.mjs").Job | null} job @param {Say} say */
+function progressOf(job, say) {
+  const progress = job?.progress;
+  const bar = make("progress.lr-progress", { "aria-label": say("indexingTitle") });
+  if (progress?.total) Object.assign(bar, { max: progress.total, value: progress.done });
+  const left = progress?.seconds_left ? say("secondsLeft", { seconds: Math.ceil(progress.seconds_left) }) : "";
+  const text = progress?.total ? say("progress", { done: progress.done, total: progress.total }) : "";
+  return make("div", {}, bar, make("p.lr-muted", {}, [text, left].filter(Boolean).join(", ")));
+}
+
+/**
+ * Hints below the cards.
+ * @param {HTMLElement} element to fill
+ * @param {object} around
+ * @param {Say} around.say @param {Index | null} around.index
+ * @param {string[]} around.notes of the answer
+ * @param {{encoders: boolean, job: string} | null} around.encoder null: not known
+ * @param {{enabled: boolean} | null} around.history null: not known
+ * @param {() => void} around.fetchEncoder @param {() => void} around.remember switch the history on
+ */
+export function drawHints(element, { say, index, notes, encoder, history, fetchEncoder, remember }) {
+  const lacking = encoder !== null && !encoder.encoders;
+  const wanted = [...(index?.notices ?? []), ...notes].filter((note) => !(lacking && /encoder/i.test(note)));
+  const progress = index?.job.progress;
+  const encoding = working(index) && index?.stage === "lexical" && progress?.stage === "encode" && progress.total;
+  fill(
+    element,
+    encoding && make("p.lr-hint", {}, say("improving", { done: progress.done, total: progress.total ?? 0 })),
+    lacking &&
+      make("p.lr-hint", {}, say("noEncoder"), encoder.job && make("button.lr-small", { type: "button", onclick: fetchEncoder }, say("fetchEncoder"))),
+    history &&
+      !history.enabled &&
+      make("p.lr-hint", {}, say("historyOff"), make("button.lr-small", { type: "button", onclick: remember }, say("historyOn"))),
+    ...[...new Set(wanted)].map((note) => make("p.lr-hint", {}, note)),
+  );
+}
