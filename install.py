@@ -14,6 +14,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import shutil
 import site
@@ -115,9 +116,11 @@ def installed(paths: Sequence[str] | None = None) -> Versions:
     """Every distribution on the given paths (default: sys.path); the first of a name wins, as in an import."""
     found: Versions = {}
     for distribution in importlib.metadata.distributions(path=list(sys.path if paths is None else paths)):
-        name, version = distribution.metadata["Name"], distribution.metadata["Version"]
-        if name and version and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
-            found.setdefault(normalise(name), version)
+        texts = (distribution.read_text(name) for name in ("METADATA", "PKG-INFO", ""))
+        head = (next(filter(None, texts), None) or "").partition("\n\n")[0]  # the long description is never parsed
+        name, version = (re.search(rf"^{field}:[ \t]*(\S+)", head, re.MULTILINE) for field in ("Name", "Version"))
+        if name and version and re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name[1]):
+            found.setdefault(normalise(name[1]), version[1])
     return found
 
 
@@ -179,13 +182,21 @@ class Failed(Exception):
 
 def run(command: list[str]) -> tuple[int, str]:
     """Run a command; its exit code and all it printed."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    patience = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", **os.environ}  # a host without network must start
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=patience
+    )
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def interpreter() -> list[str]:
     """This Python, without the user's own site-packages where the host goes without them (portable builds)."""
     return [sys.executable] if site.ENABLE_USER_SITE else [sys.executable, "-s"]
+
+
+def portable() -> bool:
+    """Whether this Python is a portable build, which its hosts start with -s. ComfyUI-Manager runs us without."""
+    return any(Path(sys.executable).parent.glob("python*._pth"))
 
 
 class Installer:
@@ -338,6 +349,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if portable() and site.ENABLE_USER_SITE:  # what only the user's own site-packages hold, the host will not see
+        sys.exit(subprocess.call([sys.executable, "-s", str(Path(__file__).resolve()), *sys.argv[1:]]))
     if sys.argv[1:] == ["--list"]:
         print(json.dumps(installed()))
         sys.exit(0)

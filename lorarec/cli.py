@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from . import __version__
-from .errors import LorarecError, UsageError
+from .errors import LorarecError, UsageError, missing_package
 
 INTERRUPTED = 130
 
@@ -144,11 +144,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error}", 2)
     except LorarecError as error:
         return _fail(f"{error}", 1)
-    except ModuleNotFoundError as error:
-        if not error.name or error.name.startswith((__package__ or "lorarec", "lorarec")):
+    except ImportError as error:
+        missing = missing_package(error)
+        if missing is None:
             raise
-        package = error.name.partition(".")[0]
-        return _fail(f"the package {package} is not installed here; run install.py with this Python", 1)
+        return _fail(f"{missing}", 1)
     except OSError as error:
         if error.errno is None:
             raise

@@ -47,3 +47,17 @@ class StorageError(LorarecError):
     """The database or data folder cannot be used (unwritable, damaged, made by a newer lorarec)."""
 
     status = 500
+
+
+def missing_package(error: ImportError) -> MissingPart | None:
+    """What to tell a user whose Python lacks a package, or has one that does not load; None for a module of our own."""
+    import sys
+    from pathlib import Path
+
+    name = (error.name or "").partition(".")[0]
+    if not name or name == "lorarec" or (error.name or "").startswith(__package__ or "lorarec"):
+        return None
+    script = Path(__file__).resolve().parents[1] / "install.py"
+    remedy = f'"{sys.executable}" "{script}"' if script.is_file() else f'"{sys.executable}" -m pip install {name}'
+    state = "is not installed" if isinstance(error, ModuleNotFoundError) else f"does not load ({error})"
+    return MissingPart(f"lorarec needs the package {name}, which {state} here; run {remedy} and start again")

@@ -25,7 +25,7 @@ from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
 from .encode.lens_encoders import LensEncoders
-from .errors import BadFile, LorarecError, NotIndexed, UsageError
+from .errors import BadFile, LorarecError, NotIndexed, UsageError, missing_package
 from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
@@ -371,6 +371,8 @@ class Recommender:
                 self.failure = ""
             except LorarecError as error:
                 self.failure = str(error)
+            except ImportError as error:
+                self.failure = str(missing_package(error) or error)
             except Exception as error:  # a thread boundary: anything else would die unseen
                 _log.exception("background refresh failed")
                 self.failure = f"indexing failed ({type(error).__name__}: {error}); run `lorarec index` to see why"

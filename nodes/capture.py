@@ -133,8 +133,10 @@ def recording() -> bool:
 
     Raises:
         BadFile: the settings cannot be read; what they say about the history is then unknown.
+        MissingPart: this Python lacks a package.
     """
-    from ..lorarec import settings
+    with library.packages_named():
+        from ..lorarec import settings
 
     return not host.multi_user() and settings.load(host.ComfyHost().data_dir()).history
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..lorarec.errors import missing_package
 from . import host
 from .resolve import with_slashes
 
@@ -21,10 +23,24 @@ _shared: Recommender | None = None
 _rescanned = 0.0
 
 
+@contextmanager
+def packages_named() -> Iterator[None]:
+    """Turn a failed import into a sentence that says what to install. Raises `MissingPart`."""
+    try:
+        yield
+    except ImportError as error:
+        raise missing_package(error) or error from error
+
+
 def recommender() -> Recommender:
-    """The shared Recommender. Opening reads a database: call it from a running node, never from the event loop."""
+    """The shared Recommender. Opening reads a database: call it from a running node, never from the event loop.
+
+    Raises:
+        MissingPart: this Python lacks a package; the text says which and what to do.
+        StorageError: the data folder cannot be used.
+    """
     global _shared, _rescanned
-    with _lock:
+    with _lock, packages_named():
         if _shared is None:
             from ..lorarec.recommender import Recommender
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..lorarec.errors import missing_package
 from . import host, library
 
 if TYPE_CHECKING:
@@ -49,7 +50,19 @@ class _Door:
         self._threads: dict[str, Executor] = {}
 
     async def answer(self, request: Any) -> Any:
-        """Answer one request."""
+        """Answer one request; where this Python lacks a package, with the sentence that says which."""
+        try:
+            return await self._respond(request)
+        except ImportError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            from aiohttp import web
+
+            fault = {"error": {"code": "missing_part", "message": str(missing), "field": ""}}
+            return web.json_response(fault, status=missing.status)
+
+    async def _respond(self, request: Any) -> Any:
         from aiohttp import web
 
         api = self._api or await self._in_thread("live", self._open)

@@ -120,11 +120,11 @@ def model_family(model: Any) -> str:
 
 def choose(wish: Wish, node_id: str | None) -> Choice | NotReady:
     """Choose LoRAs for a prompt, waiting for the first index as long as the settings say."""
+    shared = library.recommender()
     from msgspec.structs import replace
 
     from ..lorarec.types import Active, Query, Safety
 
-    shared = library.recommender()
     if not library.wait_until_ready(node_id):
         return NotReady(not_ready_because(shared))
     if not shared.loras():

@@ -55,8 +55,9 @@ def open_encoder(
                 "install it or choose another encoder"
             )
         return SentenceTransformerEncoder(folder)
-    reason = "onnxruntime is not installed"
-    if _installed("onnxruntime") and _installed("tokenizers"):
+    lacking = [name for name in ("onnxruntime", "tokenizers") if not _installed(name)]
+    reason = f"{' and '.join(lacking)} not installed"
+    if not lacking:
         try:
             return _open_onnx(folder, data_dir, threads, workers, allow_export)
         except (MissingPart, StorageError) as error:
@@ -89,10 +90,9 @@ class OnnxEncoder(PooledEncoder):
 
         Raises:
             BadFile: ONNX Runtime cannot load the file, or the tokenizer is damaged.
-            MissingPart: the package tokenizers is not installed.
+            MissingPart: onnxruntime does not load, or the package tokenizers is not installed.
         """
-        import onnxruntime
-
+        onnxruntime = onnx_export.runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -156,9 +156,9 @@ class SentenceTransformerEncoder:
         Raises:
             MissingPart: sentence-transformers cannot load it, for instance because it wants to run code of its own.
         """
-        from sentence_transformers import SentenceTransformer
-
         try:
+            from sentence_transformers import SentenceTransformer
+
             self._model: Any = SentenceTransformer(str(folder.path), device="cpu").float()
         except (OSError, ValueError, ImportError, AttributeError, TypeError) as error:
             raise MissingPart(f"{folder.name} cannot be loaded by sentence-transformers ({error})") from error

@@ -138,6 +138,19 @@ def _install(draft: Path, target: Path) -> None:
             os.replace(source, target.with_suffix(suffix))
 
 
+def runtime() -> Any:
+    """The module onnxruntime.
+
+    Raises:
+        MissingPart: it is not installed, or does not load: its build does not suit this numpy or system.
+    """
+    try:
+        import onnxruntime
+    except (ImportError, OSError, AttributeError) as error:
+        raise MissingPart(f"onnxruntime does not load ({error})") from error
+    return onnxruntime
+
+
 def can_use_torch() -> bool:
     """Whether torch and transformers are installed (they are not imported)."""
     return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
@@ -189,8 +202,7 @@ def _in_torch(
 
 
 def _in_onnx(folder: ModelFolder, path: Path, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:

@@ -135,8 +135,10 @@ def _load(folder: ModelFolder) -> Any:
     if path.is_file():
         if importlib.util.find_spec("tokenizers") is None:
             raise MissingPart("The package tokenizers is not installed; run `pip install tokenizers`")
-        from tokenizers import Tokenizer as Fast
-
+        try:
+            from tokenizers import Tokenizer as Fast
+        except (ImportError, OSError) as error:
+            raise MissingPart(f"The package tokenizers does not load ({error}); install it anew") from error
         try:
             return Fast.from_file(str(path))
         except Exception as error:  # the package raises bare Exception for whatever is wrong with the file

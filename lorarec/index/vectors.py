@@ -7,8 +7,10 @@ and their order come from one shared function, which makes answers equal to the 
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import logging
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     Scores = NDArray[np.float32]
     Ids = NDArray[np.int64]
+
+_log = logging.getLogger(__name__)
 
 _SLACK = 16  # rows fetched beyond k, to see whether a tie goes on
 _TOLERANCE = 1e-5  # backends sum in different orders; relative to the longest vectors, here of length 1
@@ -240,8 +244,9 @@ class FaissIndex(NumpyIndex):
     """FAISS's exhaustive inner product, that of IndexFlatIP, over the same matrix."""
 
     def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Ids]:
-        import faiss
-
+        faiss = _faiss()
+        if faiss is None:
+            return super()._nearest(queries, k)
         before = faiss.omp_get_max_threads()
         if len(queries) == 1 and before > 1:  # threads make one query slower, not faster
             faiss.omp_set_num_threads(1)
@@ -251,6 +256,17 @@ class FaissIndex(NumpyIndex):
             if len(queries) == 1 and before > 1:
                 faiss.omp_set_num_threads(before)
         return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
+
+
+@functools.cache
+def _faiss() -> Any:
+    """FAISS, or None where it is installed but does not load: built for another numpy, or parts of it are missing."""
+    try:
+        import faiss
+    except (ImportError, OSError, AttributeError) as error:
+        _log.warning("faiss does not load (%s); numpy searches instead, with the same results", error)
+        return None
+    return faiss
 
 
 def make_index(dim: int) -> VectorIndex:

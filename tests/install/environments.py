@@ -100,6 +100,26 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def portable(folder: Path, python: Path) -> Path:
+    """A Python laid out like ComfyUI's portable build, made from a Python from 3.11 on; returns its interpreter.
+
+    It stands beside a ._pth file that names all folders it may import from, has pip and no console scripts, and like
+    the real one knows the user's own site-packages unless it is started with -s.
+    """
+    ask = "import pip, sysconfig, os; p = sysconfig.get_path; print(p('stdlib'), os.path.dirname(pip.__file__), sep='\\n')"
+    done = subprocess.run([str(python), "-c", ask], stdout=subprocess.PIPE, env=clean(), check=True, text=True)
+    stdlib, pip = map(Path, done.stdout.splitlines())
+    site_packages = folder / "lib" / stdlib.name / "site-packages"
+    shutil.copytree(pip, site_packages / "pip", ignore=shutil.ignore_patterns("__pycache__"))
+    for info in pip.parent.glob("pip-*.dist-info"):
+        shutil.copytree(info, site_packages / info.name)
+    made = folder / "python"
+    shutil.copy2(python.resolve(), made)
+    entries = (stdlib, stdlib / "lib-dynload", site_packages.relative_to(folder), "import site")
+    (folder / "python._pth").write_text("".join(f"{entry}\n" for entry in entries), encoding="utf-8")
+    return made
+
+
 def clean(**more: str) -> dict[str, str]:
     """This process's environment without what directs Python, pip, uv or lorarec elsewhere."""
     prefixes = ("PIP_", "PYTHON", "UV_", "LORAREC_", "VIRTUAL_ENV", "CONDA_")

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from environments import Ran, Snapshot, clean, look, place, python_of, run_installer, wheel
+from environments import Ran, Snapshot, clean, look, place, portable, python_of, run_installer, wheel
 
 NOWHERE = "http://127.0.0.1:9/simple"  # no index there
 A1111 = (
@@ -102,9 +102,12 @@ def interpreter(version: str) -> str | None:
 
 def build(folder: Path, kind: Environment, python: str) -> Path:
     """Make the environment; returns its interpreter."""
-    environment = folder / "venv"
-    run([*uv(), "venv", "--quiet", *(["--seed"] if kind.pip else []), "--python", python, str(environment)])
-    found = python_of(environment)
+    if kind.family == "portable":
+        found = portable(folder / "python_embeded", Path(python))
+    else:
+        environment = folder / "venv"
+        run([*uv(), "venv", "--quiet", *(["--seed"] if kind.pip else []), "--python", python, str(environment)])
+        found = python_of(environment)
     if kind.torch:
         dummies = [wheel(folder / "dummies", "torch", kind.torch), wheel(folder / "dummies", "torchvision", kind.vision)]
         dummies.append(wheel(folder / "dummies", "torchaudio", kind.torch))
@@ -114,10 +117,6 @@ def build(folder: Path, kind: Environment, python: str) -> Path:
         pins = folder / "pins.txt"
         pins.write_text(f"torch=={kind.torch}\ntorchvision=={kind.vision}\n" if kind.torch else "", encoding="utf-8")
         run([*uv(), "pip", "install", "--quiet", "--python", str(found), "--constraint", str(pins), *kind.packages])
-    if kind.family == "portable":  # no console scripts
-        for script in found.parent.iterdir():
-            if not script.name.startswith("python"):
-                script.unlink()
     return found
 
 
@@ -162,7 +161,11 @@ def check(name: str, kind: Environment, folder: Path, python: str) -> Result:
 
 
 def suggestions(python: list[str], pack: Path, folder: Path) -> str:
-    """What the command line makes of the bundled sample in this environment: "yes", or why not."""
+    """Whether all parts load and the command line works on the bundled sample: "yes", or why not."""
+    parts = "msgspec, numpy, sqlalchemy, bm25s, rich, tokenizers, onnxruntime, faiss"
+    done = subprocess.run([*python, "-c", f"import {parts}"], capture_output=True, env=clean(), check=False)
+    if done.returncode:
+        return done.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
     command = [*python, str(pack / "lorarec_cli.py"), "demo"]
     environment = clean(LORAREC_DATA=str(folder / "data"), HF_HUB_OFFLINE="1")
     done = subprocess.run(command, capture_output=True, cwd=folder, env=environment, check=False)
