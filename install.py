@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
 
 STOPS = "lorarec cannot run until that is installed."
-ESSENTIAL = (("numpy", "1.23"), ("msgspec", "0.18.6"), ("sqlalchemy", "2.0"), ("bm25s", "0.2.7"), ("rich", "12.0"))
+ESSENTIAL = (("numpy", "1.23"), ("msgspec", "0.18.6"), ("sqlalchemy", "2.0"), ("bm25s", "0.2.7"), ("rich", "12.3"))
 PARTS = (
     *(Part(*known, STOPS, required=True) for known in ESSENTIAL),
     Part("tokenizers", "0.13", "Suggestions come from words alone, without an encoder.", required=True),

@@ -23,18 +23,21 @@ import contextlib
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .aside import aside
 from .errors import StorageError
+from .salvage import rescue
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData
 
 FILE = "lorarec.sqlite3"
 LOCK = "lorarec.lock"
+NEW = f"{FILE}.new"  # takes the place of a damaged one
+SUSPECT = "lorarec.suspect"  # is there while damage was met in the file and it was not yet looked through
 FORMAT = 1  # of the file as a whole (PRAGMA user_version); parts count their own versions
 BUSY_SECONDS = 30
 READER_SECONDS = 3  # that rewriting the file waits for readers, whose transactions are short
@@ -78,8 +81,11 @@ class Database:
                     yield connection
                     if not write:
                         transaction.rollback()
-        except DBAPIError as error:
-            raise StorageError(_explain(self.path, error.orig)) from error
+        except (DBAPIError, sqlite3.Error) as error:  # the latter where rows are fetched straight from the driver
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if _is_damage(cause):
+                _suspect(self.path)
+            raise StorageError(_explain(self.path, cause)) from error
 
     def ensure(self, part: str, version: int, metadata: MetaData, migrate: Migrate | None = None) -> None:
         """Make the tables of one part exist in the given schema version; cheap when they do.
@@ -123,10 +129,16 @@ class Database:
         return int(row[0]) if row else 0
 
     def check(self) -> str:
-        """SQLite's own integrity check: "ok", or what is wrong. Reads the whole file."""
+        """SQLite's own integrity check: "ok", or what is wrong. Reads the whole file.
+
+        A file with damage is set aside when it is opened the next time.
+        """
         with self.read() as connection:
             rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").fetchall()
-        return "; ".join(str(row[0]) for row in rows)
+        found = "; ".join(str(row[0]) for row in rows)
+        if found != "ok":
+            _suspect(self.path)
+        return found
 
     def compact(self) -> bool:
         """Rewrite the file, so that nothing deleted is left in it or in its journal. Takes a moment for a large file.
@@ -166,8 +178,9 @@ class Database:
 def open_database(data_dir: Path) -> Database:
     """Open ``<data_dir>/lorarec.sqlite3``, made with its folder where absent.
 
-    A damaged file is set aside as ``lorarec.sqlite3.damaged-<date>`` and a fresh one takes its place;
-    `Database.warning` then says so. Two processes may open or create at the same time.
+    A damaged file is set aside as ``lorarec.sqlite3.damaged-<date>`` and a fresh one takes its place, with what can be
+    read of the history; `Database.warning` then says so. Damage deep in the file, which opening it does not show, is
+    noted when it is met and dealt with by the next call. Two processes may open or create at the same time.
 
     Raises:
         StorageError: the folder is not writable, or the file was made by a newer lorarec.
@@ -180,19 +193,16 @@ def open_database(data_dir: Path) -> Database:
     with file_lock(data_dir / LOCK):
         warning = ""
         try:
+            if not path.exists() and path.with_name(NEW).exists():  # killed between the two renames of `_begin_anew`
+                path.with_name(NEW).rename(path)
+            if path.with_name(SUSPECT).exists():
+                _look_through(path)
+                path.with_name(SUSPECT).unlink(missing_ok=True)
             _prepare(path)
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StorageError(_explain(path, error)) from error
-            kept = _set_aside(path)
-            warning = (
-                f"The database {path} was damaged ({error}); it was kept as {kept.name} and a new one started. "
-                "The LoRAs must be scanned again, and the history begins anew: harvest your images again."
-            )
-            try:
-                _prepare(path)
-            except sqlite3.DatabaseError as again:
-                raise StorageError(_explain(path, again)) from again
+            warning = _begin_anew(path, error)
     return Database(_engine(path), path, warning)
 
 
@@ -222,6 +232,43 @@ def file_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)  # closing frees the lock on every system
+
+
+def _begin_anew(path: Path, error: sqlite3.DatabaseError) -> str:
+    """Put a new file in the place of a damaged one, with what can be read of its history; returns what to say of it.
+
+    Killed at any moment, it is done anew by the next to open the file, and the history is in one of the two.
+    """
+    new = path.with_name(NEW)
+    try:
+        new.unlink(missing_ok=True)
+        _prepare(new)
+    except (OSError, sqlite3.DatabaseError) as again:
+        raise StorageError(_explain(path, again)) from again
+    rescued = rescue(path, new)
+    kept = _set_aside(path)
+    new.rename(path)
+    path.with_name(SUSPECT).unlink(missing_ok=True)
+    saved = [f"{rescued[name]:,} {name}s" for name in ("generation", "event") if rescued.get(name)]
+    history = f"of the history {' and '.join(saved)} could be saved" if saved else "the history begins anew"
+    return (
+        f"The database {path} was damaged ({error}); it was kept as {kept.name} and a new one started: {history}. "
+        "The LoRAs must be scanned again; harvest your images to fill gaps."
+    )
+
+
+def _suspect(path: Path) -> None:
+    """Note damage, so that the next to open the file looks through all of it."""
+    with contextlib.suppress(OSError):
+        path.with_name(SUSPECT).touch()
+
+
+def _look_through(path: Path) -> None:
+    """Check a file in which damage was met. Raises sqlite3.DatabaseError if there is some."""
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {' '.join(str(found).split())}")
 
 
 def _prepare(path: Path) -> None:
@@ -280,17 +327,16 @@ def _is_damage(error: BaseException | None) -> bool:
 
 
 def _set_aside(path: Path) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    kept = path.with_name(f"{FILE}.damaged-{stamp}")
-    number = 1
-    while kept.exists():
-        number += 1
-        kept = path.with_name(f"{FILE}.damaged-{stamp}-{number}")
+    kept = aside(path, "damaged")
     try:
         path.rename(kept)
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                path.with_name(FILE + suffix).rename(kept.with_name(kept.name + suffix))
+        path.with_name(FILE + "-shm").unlink(missing_ok=True)  # made anew by whoever opens the file
+        journal = path.with_name(FILE + "-wal")
+        if journal.exists():
+            if journal.stat().st_size:
+                journal.rename(kept.with_name(kept.name + "-wal"))
+            else:
+                journal.unlink()
     except OSError as error:
         raise StorageError(
             f"{path} is damaged and cannot be set aside ({error.strerror}); "
@@ -308,7 +354,8 @@ def _explain(path: Path, error: BaseException | None) -> str:
     if "full" in text:
         return f"{path} cannot be written: the disk is full; free some space"
     if _is_damage(error):
-        return f"{path} is damaged ({text}); close lorarec, move the file away and scan again"
+        then = "it is then set aside, and what can be read of the history is saved"
+        return f"{path} is damaged ({text}); start lorarec or its host anew: {then}"
     return f"{path} cannot be used ({text})"
 
 

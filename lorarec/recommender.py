@@ -25,7 +25,7 @@ from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
 from .encode.lens_encoders import LensEncoders
-from .errors import BadFile, LorarecError, NotIndexed, UsageError, missing_package
+from .errors import LorarecError, NotIndexed, UsageError, missing_package
 from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
@@ -157,10 +157,8 @@ class Recommender:
         folder = Path(data_dir) if data_dir else host.data_dir()
         notice = ""
         if settings is None:
-            try:
-                settings = settings_module.load(folder)
-            except BadFile as error:
-                settings, notice = Settings(), f"{error}; defaults are used meanwhile"
+            found = settings_module.read(folder)
+            settings, notice = found.settings, found.problem
         chosen = [Path(root) for root in roots] or list(host.lora_roots()) or [Path(root) for root in settings.loras]
         recommender = cls(chosen, folder, host, settings, scorer, user)
         recommender._notice = notice

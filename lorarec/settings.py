@@ -9,13 +9,15 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from .errors import BadFile, UsageError
+from .aside import aside
+from .errors import BadFile, StorageError, UsageError
 
 FILE = "settings.json"
 
@@ -103,6 +105,14 @@ def check(settings: Settings) -> Settings:
     return settings
 
 
+class Read(Struct, frozen=True):
+    """The settings of a data folder, as far as they can be used."""
+
+    settings: Settings
+    problem: str = ""  # a sentence for the user, "" if all could be used
+    unknown: frozenset[str] = frozenset()  # names of those whose stored value cannot be used; their defaults stand
+
+
 def load(data_dir: Path) -> Settings:
     """Read the settings of a data folder; defaults where there is no file.
 
@@ -110,16 +120,72 @@ def load(data_dir: Path) -> Settings:
         BadFile: the file is not valid JSON or a value has the wrong type or is out of bounds.
     """
     path = data_dir / FILE
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+    raw = _raw(path)
+    if raw is None:
         return Settings()
-    except OSError as error:
-        raise BadFile(f"{path} cannot be read ({error.strerror}); check its permissions") from error
     try:
         return check(msgspec.json.decode(raw, type=Settings))
     except (msgspec.DecodeError, UnicodeDecodeError, UsageError) as error:
         raise BadFile(f"{path} is not valid ({error}); mend or delete it") from error
+
+
+def read(data_dir: Path) -> Read:
+    """Read the settings of a data folder; of a file with mistakes what is right in it, for the rest the defaults.
+
+    Only `history` is then off instead, if what was said of it or of `history_exclude` is not known: nothing may be
+    remembered that somebody switched off. The file stays as it is until a setting is changed, see `change`.
+    """
+    try:
+        return Read(load(data_dir))
+    except BadFile as error:
+        problem = str(error)
+    good: dict[str, Any] = {}
+    try:
+        raw = _raw(data_dir / FILE) or b""
+        stored = msgspec.json.decode(raw, type=dict[str, Any])
+    except (BadFile, msgspec.DecodeError, UnicodeDecodeError):
+        unknown = frozenset(OPTIONS)
+        meanwhile = "the defaults are used"
+    else:
+        for field in msgspec.structs.fields(Settings):
+            try:
+                value = msgspec.convert(stored.get(field.name, field.default), field.type)
+                check(Settings(**{field.name: value}))
+                good[field.name] = value
+            except (msgspec.ValidationError, UsageError):
+                pass
+        unknown = frozenset(OPTIONS) - good.keys()
+        meanwhile = f"the default is used for {', '.join(name for name in OPTIONS if name in unknown)}"
+    if unknown & {"history", "history_exclude"}:
+        good["history"] = False
+        meanwhile += " and nothing is remembered"
+    return Read(Settings(**good), f"{problem}; until then {meanwhile}", unknown)
+
+
+def change(data_dir: Path, changed: Callable[[Settings], Settings]) -> str:
+    """Store changed settings. A file with mistakes is kept as ``settings.json.broken-<date>``: no text is lost.
+
+    Returns:
+        What the user must know: "" unless there were mistakes.
+
+    Raises:
+        UsageError: a value is out of bounds.
+        StorageError: the data folder cannot be written.
+    """
+    found = read(data_dir)
+    settings = check(changed(found.settings))
+    kept = ""
+    if found.problem:
+        place = aside(data_dir / FILE, "broken")
+        try:
+            (data_dir / FILE).rename(place)
+        except OSError as error:
+            raise StorageError(f"{data_dir / FILE} cannot be renamed ({error.strerror}); mend or delete it") from error
+        kept = f"{data_dir / FILE} was not valid; it was kept as {place.name}"
+        if not settings.history and found.unknown & {"history", "history_exclude"}:
+            kept += ", and the history is off, since nobody knows whether it was"
+    save(data_dir, settings)
+    return kept
 
 
 def save(data_dir: Path, settings: Settings) -> None:
@@ -127,14 +193,32 @@ def save(data_dir: Path, settings: Settings) -> None:
 
     Raises:
         UsageError: a value is out of bounds.
+        StorageError: the data folder cannot be written.
     """
     check(settings)
     default = Settings()
     changed: dict[str, Any] = {
         name: getattr(settings, name) for name in OPTIONS if getattr(settings, name) != getattr(default, name)
     }
-    data_dir.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=data_dir, prefix=FILE)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(changed, file, indent=2, ensure_ascii=False)
-    os.replace(draft, data_dir / FILE)
+    draft = ""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=data_dir, prefix=FILE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(changed, file, indent=2, ensure_ascii=False)
+        os.replace(draft, data_dir / FILE)
+    except OSError as error:
+        if draft:
+            Path(draft).unlink(missing_ok=True)
+        remedy = "free some space, check its permissions or choose another data folder"
+        raise StorageError(f"{data_dir / FILE} cannot be written ({error.strerror}); {remedy}") from error
+
+
+def _raw(path: Path) -> bytes | None:
+    """What the file holds, None if there is none."""
+    try:
+        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # some editors on Windows put this first
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read ({error.strerror}); check its permissions") from error

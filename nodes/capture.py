@@ -132,13 +132,17 @@ def recording() -> bool:
     person's images must not become another's history.
 
     Raises:
-        BadFile: the settings cannot be read; what they say about the history is then unknown.
+        BadFile: what the settings say about the history cannot be read.
         MissingPart: this Python lacks a package.
     """
     with library.packages_named():
         from ..lorarec import settings
+        from ..lorarec.errors import BadFile
 
-    return not host.multi_user() and settings.load(host.ComfyHost().data_dir()).history
+    found = settings.read(host.ComfyHost().data_dir())
+    if found.unknown & {"history", "history_exclude"}:
+        raise BadFile(found.problem)
+    return found.settings.history and not host.multi_user()
 
 
 def _remember_run(entry: dict[str, Any], at: float) -> None:

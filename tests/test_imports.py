@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "lorarec"
 
 # From the bottom up. A module of a layer may import from its own and lower layers; siblings see only the base.
-BASE = {"types", "errors", "settings", "host", "database", "base_models", "arrays", "lora_tags", "meter"}
+BASE = {
+    *("types", "errors", "aside", "settings", "host", "salvage", "database", "base_models", "arrays", "lora_tags"),
+    "meter",
+}
 SIBLINGS = {"catalog", "encode", "prompt", "index", "rank", "measure", "history", "learn", "describe"}
 SHELLS = {"api", "cli", "commands", "__main__"}  # everything else at the top of lorarec/ wires the siblings together
 

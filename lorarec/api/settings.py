@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from .fields import Name, Nothing
 
 if TYPE_CHECKING:
     from .context import Context
+
+_log = logging.getLogger(__name__)
 
 # What clients may change. All else names folders, models or addresses of this machine, or runs what is there.
 EDITABLE = (
@@ -76,7 +79,7 @@ def change(context: Context, changes: Struct) -> AllSettings:
 
     Raises:
         UsageError: a value is out of bounds.
-        BadFile: the settings file is damaged.
+        StorageError: the data folder cannot be written.
     """
     default = Settings()
     given = {name: value for name in EDITABLE if (value := getattr(changes, name)) is not UNSET}
@@ -90,11 +93,12 @@ def store(context: Context, changed: Callable[[Settings], Settings]) -> None:
     """Change the stored settings and go on with them."""
     with context.changing:
         folder = context.recommender().data_dir
-        before = settings_module.load(folder)
-        after = changed(before)
-        if after == before == context.recommender().settings:
+        before = settings_module.read(folder)
+        after = changed(before.settings)
+        if after == before.settings == context.recommender().settings and not before.problem:
             return
-        settings_module.save(folder, after)
+        if kept := settings_module.change(folder, changed):
+            _log.warning("%s", kept)
         context.reopen()
 
 

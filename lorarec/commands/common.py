@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotIndexed, UsageError
 from ..present import remarks
 from ..progress import progress
-from ..settings import OPTIONS
+from ..settings import OPTIONS, Settings, change
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
@@ -92,6 +92,17 @@ def check_folders(args: argparse.Namespace) -> None:
     for name in args.loras:
         if not Path(name).is_dir():
             raise UsageError(f"--loras {name} is no folder; check its spelling, or that its drive is connected")
+
+
+def change_settings(data_dir: Path, changed: Callable[[Settings], Settings]) -> None:
+    """Store changed settings; says so where a file with mistakes was kept under another name.
+
+    Raises:
+        UsageError: a value is out of bounds.
+        StorageError: the data folder cannot be written.
+    """
+    kept = change(data_dir, changed)
+    remarks([kept] if kept else [])
 
 
 @contextmanager

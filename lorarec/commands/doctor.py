@@ -22,7 +22,7 @@ from .. import __version__
 from ..errors import LorarecError, MissingPart
 from ..host import PlainHost
 from ..present import console, plain, print_json
-from ..settings import Settings, load
+from ..settings import Settings, read
 from ..types import ScanProblem
 from .common import add_json, own_command
 
@@ -69,16 +69,14 @@ def run(args: argparse.Namespace) -> int:
     host = PlainHost(args.loras, args.data)
     data_dir = host.data_dir()
     checks = [*_program(), *_packages()]
-    settings = Settings()
-    try:
-        settings = load(data_dir)
-    except LorarecError as error:
-        checks.append(Check("settings", "error", str(error)))
+    found = read(data_dir)
+    settings = found.settings
+    checks += [Check("settings", "error", found.problem)] if found.problem else []
     checks += _data(data_dir)
     checks += _encoders(settings, data_dir)
     checks += _roots([str(root) for root in host.lora_roots()] or list(settings.loras))
-    found, problems = _index(data_dir)
-    checks += found
+    index, problems = _index(data_dir)
+    checks += index
     report = Report(tuple(checks), problems)
     if args.json:
         print_json(report)

@@ -74,9 +74,9 @@ def _print(report: HarvestReport) -> None:
 
 def _remember(args: argparse.Namespace, recommender: Recommender) -> None:
     """Keep the folders of the command line in the settings if those name none yet."""
-    from ..settings import save
+    from ..settings import read, save
 
-    if args.folders and not recommender.settings.images:
+    if args.folders and not recommender.settings.images and not read(recommender.data_dir).problem:
         folders = tuple(str(Path(name).resolve()) for name in args.folders)
         save(recommender.data_dir, replace(recommender.settings, images=folders))
         remark("these image folders are now the default; change that with `settings set images`")

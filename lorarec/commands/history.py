@@ -27,8 +27,7 @@ from ..database import FILE
 from ..errors import NotIndexed, UnknownLora, UsageError
 from ..host import PlainHost
 from ..present import console, number, plain, print_json, remark
-from ..settings import load, save
-from .common import add_json, opened, own_command
+from .common import add_json, change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:
@@ -265,7 +264,7 @@ def _ask(sentence: str) -> None:
 def _switch(args: argparse.Namespace) -> int:
     data_dir = PlainHost((), args.data).data_dir()
     on = args.action == "on"
-    save(data_dir, replace(load(data_dir), history=on))
+    change_settings(data_dir, lambda now: replace(now, history=on))
     if args.json:
         print_json({"history": on})
     elif on:

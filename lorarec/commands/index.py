@@ -65,10 +65,10 @@ def _print(report: ScanReport, recommender: Recommender) -> None:
 
 def remember(args: argparse.Namespace, recommender: Recommender) -> None:
     """Keep the folders of the command line in the settings if those name none yet."""
-    from ..settings import save
+    from ..settings import read, save
 
     settings: Any = recommender.settings
-    if args.loras and not settings.loras:
+    if args.loras and not settings.loras and not read(recommender.data_dir).problem:
         folders = tuple(str(Path(name).resolve()) for name in args.loras)
         save(recommender.data_dir, replace(settings, loras=folders))
         remark("these folders are now the default; change that with `settings set loras`")

@@ -20,8 +20,8 @@ from ..errors import LorarecError, UsageError
 from ..host import PlainHost
 from ..present import console, plain, print_json, remark
 from ..progress import progress
-from ..settings import Settings, load, save
-from .common import add_json, own_command
+from ..settings import Settings, read
+from .common import add_json, change_settings, own_command
 
 if TYPE_CHECKING:
     from ..encode.models import ModelFolder
@@ -47,12 +47,12 @@ def run(args: argparse.Namespace) -> int:
         UsageError: a name is missing or makes no sense here.
     """
     data_dir = PlainHost((), args.data).data_dir()
-    settings = load(data_dir)
+    settings = read(data_dir).settings
     if args.action == "pull":
         return _pull(args, data_dir, settings)
     if args.action == "use":
         settings = chosen(settings, args.name, args.lens)
-        save(data_dir, settings)
+        change_settings(data_dir, lambda _: settings)
     elif args.name:
         raise UsageError("list takes no name")
     state = overview(settings, data_dir)

@@ -16,9 +16,9 @@ import msgspec
 
 from ..errors import UsageError
 from ..host import PlainHost
-from ..present import console, plain, print_json
-from ..settings import FILE, OPTIONS, Settings, load, save
-from .common import add_json
+from ..present import console, plain, print_json, remarks
+from ..settings import FILE, OPTIONS, Settings, read
+from .common import add_json, change_settings
 
 _TRUE, _FALSE = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         UsageError: the setting does not exist, or the value does not suit it.
-        BadFile: the settings file is damaged.
+        StorageError: the data folder cannot be written.
     """
     data_dir = PlainHost((), args.data).data_dir()
     if args.name is not None and args.name not in OPTIONS:
@@ -44,8 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if args.action != "show":
         if args.name is None:
             raise UsageError(f"name the setting to {args.action}: one of {', '.join(OPTIONS)}")
-        save(data_dir, changed(load(data_dir), args.action, args.name, args.values))
-    settings = load(data_dir)
+        change_settings(data_dir, lambda settings: changed(settings, args.action, args.name, args.values))
+    found = read(data_dir)
+    settings = found.settings
+    remarks([found.problem] if found.problem else [])
     names = [args.name] if args.name else list(OPTIONS)
     if args.json:
         print_json({name: getattr(settings, name) for name in names})

@@ -45,7 +45,7 @@ class Snapshot(NamedTuple):
     files: dict[str, list[int]]  # path below site-packages -> size, modification time; compiled ones left out
 
     def changes(self, after: Snapshot) -> list[str]:
-        """What of this is not as it was later: distributions, then files (of whatever version). What was added is not."""
+        """What of this is not as it was later: distributions, then files. What was added does not count."""
         lines = [
             f"{name} {version} -> {after.versions.get(name, 'gone')}"
             for name, version in self.versions.items()
@@ -106,7 +106,7 @@ def portable(folder: Path, python: Path) -> Path:
     It stands beside a ._pth file that names all folders it may import from, has pip and no console scripts, and like
     the real one knows the user's own site-packages unless it is started with -s.
     """
-    ask = "import pip, sysconfig, os; p = sysconfig.get_path; print(p('stdlib'), os.path.dirname(pip.__file__), sep='\\n')"
+    ask = "import pip, sysconfig, os; print(sysconfig.get_path('stdlib'), os.path.dirname(pip.__file__), sep='\\n')"
     done = subprocess.run([str(python), "-c", ask], stdout=subprocess.PIPE, env=clean(), check=True, text=True)
     stdlib, pip = map(Path, done.stdout.splitlines())
     site_packages = folder / "lib" / stdlib.name / "site-packages"

@@ -59,7 +59,7 @@ class Environment(NamedTuple):
     packages: tuple[str, ...]
     torch: str = "2.7.1"  # of the dummies; "" = none
     vision: str = "0.22.1"
-    family: str = "webui"  # "webui": cwd and PYTHONPATH are its root | "sdnext": cwd is the pack | "comfyui" | "portable"
+    family: str = "webui"  # or "sdnext" (runs install.py in the pack's folder), "comfyui", "portable"
     pip: bool = True
 
 
@@ -109,10 +109,9 @@ def build(folder: Path, kind: Environment, python: str) -> Path:
         run([*uv(), "venv", "--quiet", *(["--seed"] if kind.pip else []), "--python", python, str(environment)])
         found = python_of(environment)
     if kind.torch:
-        dummies = [wheel(folder / "dummies", "torch", kind.torch), wheel(folder / "dummies", "torchvision", kind.vision)]
-        dummies.append(wheel(folder / "dummies", "torchaudio", kind.torch))
-        for path in dummies:
-            run([*uv(), "pip", "install", "--quiet", "--no-deps", "--python", str(found), str(path)])
+        for name, version in (("torch", kind.torch), ("torchvision", kind.vision), ("torchaudio", kind.torch)):
+            dummy = str(wheel(folder / "dummies", name, version))
+            run([*uv(), "pip", "install", "--quiet", "--no-deps", "--python", str(found), dummy])
     if kind.packages:
         pins = folder / "pins.txt"
         pins.write_text(f"torch=={kind.torch}\ntorchvision=={kind.vision}\n" if kind.torch else "", encoding="utf-8")
@@ -181,10 +180,9 @@ def table(results: list[Result]) -> str:
         added = ", ".join(f"{name} {version}" for name, version in one.before.added(one.after).items()) or "nothing"
         left = [line.partition("left out ")[2].partition(":")[0] for line in one.second.lines if "left out" in line]
         changed = "; ".join(one.problems) or "nothing"
-        rows.append(
-            f"| {one.name} | {len(one.before.versions)} packages | {changed} | {added} | {', '.join(left) or 'nothing'} "
-            f"| {one.first.seconds:.1f} s | {one.second.seconds:.2f} s | {one.works} |"
-        )
+        took = f"{one.first.seconds:.1f} s", f"{one.second.seconds:.2f} s"
+        cells = (one.name, f"{len(one.before.versions)} packages", changed, added, ", ".join(left) or "nothing", *took)
+        rows.append(f"| {' | '.join((*cells, one.works))} |")
     return "\n".join(rows)
 
 

@@ -29,7 +29,7 @@ INDEX: dict[str, dict[str, tuple[str, ...]]] = {
     "greenlet": {"3.2": ()},
     "typing-extensions": {"4.5.0": (), "4.15.0": ()},
     "bm25s": {"0.2.7": ("numpy",), "0.3.0": ("numpy",)},
-    "rich": {"12.0": ("pygments<3,>=2.6",), "15.0": ("pygments<3,>=2.13",)},
+    "rich": {"12.3": ("pygments<3,>=2.6",), "15.0": ("pygments<3,>=2.13",)},
     "pygments": {"2.10": (), "2.19": ()},
     "tokenizers": {"0.13.3": (), "0.22.0": ("huggingface-hub<2,>=0.16.4",)},
     "huggingface-hub": {"0.36.0": (), "1.3.0": ()},
@@ -100,9 +100,11 @@ class Host:
         (folder / "launch.py").write_text("raise SystemExit('nobody imports the host')", encoding="utf-8")
 
     def fill(self, python: Path, packages: dict[str, str]) -> None:
-        [place] = python.parents[1].rglob("site-packages") if python.parent.name in ("bin", "Scripts") else [
-            next(python.parent.rglob("site-packages"))
-        ]
+        [place] = (
+            python.parents[1].rglob("site-packages")
+            if python.parent.name in ("bin", "Scripts")
+            else [next(python.parent.rglob("site-packages"))]
+        )
         names = [f"{name.replace('-', '_')}-{version}-py3-none-any.whl" for name, version in packages.items()]
         environments.unpack([self.index / name for name in names], place)
 
@@ -200,7 +202,7 @@ def test_an_old_package_that_somebody_has_is_left_alone(host) -> None:  # type: 
     ran = old.run()
     after = old.look()
     assert before.changes(after) == []
-    assert after.versions["rich"] == "12.0" and after.versions["bm25s"] == "0.3.0"
+    assert after.versions["rich"] == "12.3" and after.versions["bm25s"] == "0.3.0"
     assert "lorarec cannot run until that is installed" in left_out(ran)["sqlalchemy"]
 
 
@@ -242,7 +244,7 @@ def test_neither_pip_nor_uv(host, tmp_path: Path) -> None:  # type: ignore[no-un
 
 @pytest.mark.skipif(sys.version_info < (3, 11) or os.name == "nt", reason="needs ._pth files outside Windows")
 def test_a_portable_python_counts_only_what_its_host_will_see(tmp_path: Path, index: Path, bare: Path) -> None:
-    """ComfyUI-Manager starts install.py without -s, ComfyUI itself runs with it: the user's own packages do not count."""
+    """ComfyUI-Manager starts install.py without -s, ComfyUI runs with it: the user's own packages do not count."""
     try:
         python = environments.portable(tmp_path / "python_embeded", environments.python_of(bare))
         environments.look([str(python)])
@@ -260,4 +262,4 @@ def test_a_portable_python_counts_only_what_its_host_will_see(tmp_path: Path, in
     after = portable.look()
     assert before.changes(after) == [] and left_out(ran) == {}
     assert after.versions["msgspec"] == "0.20.0" and after.versions["numpy"] == "2.4.0"
-    assert sorted(one.name for one in mine.glob("*.dist-info")) == ["msgspec-0.18.6.dist-info", "numpy-1.26.2.dist-info"]
+    assert {one.name for one in mine.glob("*.dist-info")} == {"msgspec-0.18.6.dist-info", "numpy-1.26.2.dist-info"}
