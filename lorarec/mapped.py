@@ -39,11 +39,16 @@ def save(value: Any, folder: Path, kind: str) -> None:
         count += 1
         return count - 1
 
-    (draft / f"{kind}.msgpack").write_bytes(msgspec.msgpack.encode(value, enc_hook=store))
     pointer = draft.with_suffix(".current")
-    pointer.write_text(draft.name, encoding="utf-8")
-    retired = _current(folder, kind)
-    os.replace(pointer, folder / _pointer(kind))
+    try:
+        (draft / f"{kind}.msgpack").write_bytes(msgspec.msgpack.encode(value, enc_hook=store))
+        pointer.write_text(draft.name, encoding="utf-8")
+        retired = _current(folder, kind)
+        os.replace(pointer, folder / _pointer(kind))
+    except OSError:  # what was written of it must not fill the disk even more
+        shutil.rmtree(draft, ignore_errors=True)
+        pointer.unlink(missing_ok=True)
+        raise
     _clear(folder, kind, {draft.name}, retired)
 
 

@@ -46,6 +46,8 @@ def recommender() -> Recommender:
 
             # Of several users nobody knows whose prompt runs: no history, rather than one for all.
             _shared = Recommender.open(host=host.ComfyHost(), user=None if host.multi_user() else "local")
+            for notice in _shared.notices:
+                host.warn(notice)
             _rescanned = time.monotonic()
             _shared.start_refresh()
         return _shared

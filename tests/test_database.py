@@ -151,6 +151,42 @@ def test_a_data_folder_that_cannot_be_made(tmp_path):
         open_database(tmp_path / "file" / "data")
 
 
+def test_a_newer_part_is_refused_and_left_alone(tmp_path):
+    from lorarec.history.store import History
+
+    with open_database(tmp_path) as database:
+        History(database)
+        with database.write() as connection:
+            connection.exec_driver_sql("UPDATE part SET version = 99 WHERE name = 'history'")
+    raw = sqlite3.connect(tmp_path / FILE)
+    before = list(raw.iterdump())
+    for _ in range(2):
+        with open_database(tmp_path) as database, pytest.raises(StorageError, match=r"newer lorarec .history 99"):
+            History(database)
+    assert list(raw.iterdump()) == before and not [p for p in tmp_path.iterdir() if "damaged" in p.name]
+    raw.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody can write")
+def test_a_folder_in_which_nobody_can_write():
+    with pytest.raises(StorageError, match=r"cannot be written .*choose another data folder"):
+        open_database(Path("/proc/self"))
+
+
+def test_a_file_that_is_locked_while_it_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr("lorarec.database.BUSY_SECONDS", 0.1)
+    open_database(tmp_path).close()
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StorageError, match="in use by another process"):
+        open_database(tmp_path)
+    other.execute("ROLLBACK")
+    other.close()
+    with open_database(tmp_path) as database:
+        assert database.warning == "", "a lock is no damage"
+
+
 def test_a_held_lock_is_one_clear_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("lorarec.database.BUSY_SECONDS", 0.1)
     with open_database(tmp_path) as database:

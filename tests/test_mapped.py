@@ -150,3 +150,24 @@ def test_readers_never_see_a_mixture(tmp_path: Path) -> None:
     for reader in readers:
         reader.join()
     assert wrong == [] and len(seen) >= 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs limits of the system")
+def test_a_full_disk_keeps_the_older_one_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    import resource
+    import signal
+
+    mapped.save(made("older"), tmp_path, "thing")
+    before = sorted(tmp_path.rglob("*"))
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"."):
+            mapped.save(made("newer", 100_000), tmp_path, "thing")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    found = mapped.load(tmp_path, "thing", Saved)
+    assert found is not None and found.name == "older"
+    assert sorted(tmp_path.rglob("*")) == before

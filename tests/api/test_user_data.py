@@ -213,11 +213,13 @@ def test_wrong_values_and_folders_change_nothing(client, data, body):
     assert (data / "settings.json").read_bytes() == before
 
 
-def test_a_damaged_settings_file_is_left_alone(client, data):
+def test_a_damaged_settings_file_is_kept_under_another_name(client, data):
     (data / "settings.json").write_text("{", encoding="utf-8")
-    reply = client("PUT", "/settings", {"top": 7})
-    assert (reply.status, reply.code) == (422, "bad_file")
-    assert (data / "settings.json").read_text(encoding="utf-8") == "{"
+    reply = client("PUT", "/settings", {"top": 7, "history": True})
+    assert reply.status == 200
+    (kept,) = data.glob("settings.json.broken-*")
+    assert kept.read_text(encoding="utf-8") == "{"
+    assert msgspec.json.decode((data / "settings.json").read_bytes()) == {"top": 7}
 
 
 def test_the_program_goes_on_while_settings_change(client):

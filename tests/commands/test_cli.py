@@ -204,14 +204,21 @@ def test_new_files_are_found_and_broken_ones_are_named(call, mini_library, data)
     assert any(problem["path"].endswith("broken.safetensors") for problem in report["problems"])
 
 
-def test_damaged_settings_are_named(call, collection, tmp_path) -> None:
+def test_damaged_settings_are_named_and_kept_when_one_is_changed(call, collection, tmp_path) -> None:
     (tmp_path / "settings.json").write_text("{", encoding="utf-8")
     flags = ("--loras", collection.loras, "--data", tmp_path)
     report = call("doctor", *flags, "--json")
     assert report.code == 1
     assert {check["topic"]: check["state"] for check in report.json["checks"]}["settings"] == "error"
     done = call("settings", *flags)
-    assert done.code == 1 and "settings.json" in done.err
+    assert done.code == 0 and "settings.json is not valid" in done.err and "nothing is remembered" in done.err
+    assert call("index", *flags).code == 0
+    assert (tmp_path / "settings.json").read_text(encoding="utf-8") == "{", "nobody asked to change it"
+    done = call("settings", "set", "top", 7, *flags)
+    (kept,) = tmp_path.glob("settings.json.broken-*")
+    assert done.code == 0 and kept.name in done.err and kept.read_text(encoding="utf-8") == "{"
+    assert "the history is off, since nobody knows" in done.err
+    assert call("settings", *flags, "--json").json["top"] == 7
 
 
 # -- other verbs ------------------------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def check(name: str, kind: Environment, folder: Path, python: str) -> Result:
     cut |= {"UV_NO_CONFIG": "1", "UV_DEFAULT_INDEX": NOWHERE, "UV_NO_CACHE": "1"}
     offline = run_installer(found, pack, cwd, cut)
     problems = [f"offline: {line}" for line in before.changes(look(found))]
+    problems += loads(found, pack)
     first = run_installer(found, pack, cwd, clean(**inside))
     after = look(found)
     second = run_installer(found, pack, cwd, clean(**inside))
@@ -157,6 +158,17 @@ def check(name: str, kind: Environment, folder: Path, python: str) -> Result:
     problems += sorted(conflicts(found) - doubts)
     problems += [one.errors for one in (offline, first, second) if one.errors or one.code]
     return Result(name, before, after, offline, first, second, problems, suggestions(found, pack, folder))
+
+
+def loads(python: list[str], pack: Path) -> list[str]:
+    """Import the pack as ComfyUI does, in an environment where nothing was installed yet; [] if that works."""
+    code = (
+        "import importlib.util, sys; spec = importlib.util.spec_from_file_location('pack_x_v1', sys.argv[1]); "
+        "pack = importlib.util.module_from_spec(spec); sys.modules['pack_x_v1'] = pack; spec.loader.exec_module(pack); "
+        "assert len(pack.NODE_CLASS_MAPPINGS) == 3"
+    )
+    done = subprocess.run([*python, "-c", code, str(pack / "__init__.py")], capture_output=True, check=False)
+    return [f"does not load: {line}" for line in done.stderr.decode("utf-8", "replace").splitlines()[-1:]]
 
 
 def suggestions(python: list[str], pack: Path, folder: Path) -> str:
