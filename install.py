@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 if sys.version_info < (3, 10):  # noqa: UP036 - this file meets whatever Python the host has
     print("lorarec: Python 3.10 or later is needed; this one is " + sys.version.split()[0] + ". Nothing was installed.")
@@ -294,19 +294,29 @@ def key(have: Versions) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
+def kept() -> dict[str, Any]:
+    """What earlier runs in this environment wrote down; {} if there were none, or it is damaged."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        entry = json.loads(STATE.read_text(encoding="utf-8"))[sys.prefix]
+        return dict(entry)
+    return {}
+
+
 def recall(have: Versions, now: float) -> dict[str, str]:
     """What the last run in this same environment could not get; forgotten after a while."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or a damaged one
-        entry = json.loads(STATE.read_text(encoding="utf-8"))[sys.prefix]
+    with contextlib.suppress(KeyError, TypeError, AttributeError):
+        entry = kept()
         if entry["key"] == key(have) and now < entry["until"]:
             return {str(name): str(why) for name, why in entry["left_out"].items()}
     return {}
 
 
-def remember(have: Versions, left_out: dict[str, str], now: float) -> None:
-    """Keep what was left out, so that the next start of the host does not ask in vain."""
+def remember(have: Versions, left_out: dict[str, str], now: float, gained: Mapping[str, str] = {}) -> None:
+    """Keep what was left out, so that the next start of the host does not ask in vain, and all that was ever added."""
     days = 1 if UNREACHABLE in left_out.values() else 90
-    entry = {"key": key(have), "left_out": left_out, "until": now + days * DAY}
+    before = kept().get("added")
+    added = {**(before if isinstance(before, dict) else {}), **gained}  # for those who want to be rid of it again
+    entry = {"key": key(have), "left_out": left_out, "until": now + days * DAY, "added": added}
     with contextlib.suppress(OSError):  # a folder that cannot be written: the next start tries again
         STATE.write_text(json.dumps({sys.prefix: entry}, indent=1), encoding="utf-8")
 
@@ -344,7 +354,7 @@ def main() -> int:
         say(f"!!! WARNING: {line}. This must not happen: put it back and report it.")
     if after.items() >= have.items():
         say("nothing that was installed before has changed.")
-    remember(after, left_out, time.time())
+    remember(after, left_out, time.time(), gained)
     return 0
 
 

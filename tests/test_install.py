@@ -265,6 +265,16 @@ def test_memory_lasts_while_the_environment_stays(install: ModuleType) -> None:
     assert install.recall(have, 1001.0) == {}
 
 
+def test_what_was_ever_added_is_written_down(install: ModuleType) -> None:
+    install.remember({"torch": "2.1"}, {}, 1.0, {"msgspec": "0.20"})
+    install.remember({"torch": "2.2"}, {"faiss-cpu": "no build"}, 2.0, {"rich": "15.0"})
+    install.remember({"torch": "2.2"}, {}, 3.0)
+    assert install.kept()["added"] == {"msgspec": "0.20", "rich": "15.0"}
+    install.STATE.write_text(json.dumps({sys.prefix: {"added": "damaged"}}), encoding="utf-8")
+    install.remember({}, {}, 4.0, {"bm25s": "0.3"})
+    assert install.kept()["added"] == {"bm25s": "0.3"}
+
+
 def test_all_there_means_no_installer_at_all(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     complete = {p.name: "99" for p in install.PARTS}
     monkeypatch.setattr(install, "installed", lambda: complete)

@@ -88,6 +88,39 @@ def test_the_fixture_hides_our_absolute_names(load_root) -> None:  # type: ignor
     assert inside.__version__ == lorarec.__version__
 
 
+LOAD_AS_WEBUI = """
+import importlib.util, json, sys
+
+absent = set(sys.argv[2].split(","))
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in absent else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/tests/hosts/webui"]
+import modules.script_callbacks, modules.shared
+before = set(sys.modules)
+spec = importlib.util.spec_from_file_location("lorarec_webui.py", sys.argv[1] + "/scripts/lorarec_webui.py")
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
+"""
+
+
+@pytest.mark.skipif(not (ROOT / "scripts" / "lorarec_webui.py").is_file(), reason="there is no WebUI door here")
+@pytest.mark.parametrize("absent", ["", "msgspec", "numpy", "sqlalchemy", "bm25s", "rich", "onnxruntime", "tokenizers"])
+def test_the_webui_s_door_is_light_and_opens_without_a_package(absent: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_AS_WEBUI, str(ROOT), absent], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert set(json.loads(done.stdout.splitlines()[-1])) & HEAVY == set()
+
+
 def test_import_lorarec_is_light() -> None:
     code = "import sys; before = set(sys.modules); import lorarec; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

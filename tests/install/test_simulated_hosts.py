@@ -6,6 +6,7 @@ real_hosts.py beside this does the same with the real packages.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -159,6 +160,8 @@ def test_a1111_keeps_its_pins_and_gets_the_rest(host) -> None:  # type: ignore[n
         **{"bm25s": "0.3.0", "faiss-cpu": "1.12.0", "greenlet": "3.2", "msgspec": "0.20.0", "onnxruntime": "1.23.0"},
         **{"pygments": "2.19", "rich": "15.0", "sqlalchemy": "2.0.40"},
     }
+    written = json.loads((a1111.pack / ".install-state.json").read_text(encoding="utf-8"))
+    assert [entry["added"] for entry in written.values()] == [before.added(after)]
     assert set(left_out(ran)) == {"sentence-transformers"}
     assert "the versions installed here do not go with it" in left_out(ran)["sentence-transformers"]
     assert "nothing that was installed before has changed" in ran.lines[-1]
