@@ -140,9 +140,8 @@ def present(part: Part, have: Versions, paths: Sequence[str] | None = None) -> b
     """Whether the part is there, by the name of a distribution or as a module from wherever."""
     if provider(part, have):
         return True
-    spec = importlib.machinery.PathFinder.find_spec(
-        part.module or part.name, list(sys.path if paths is None else paths)
-    )
+    places = list(sys.path if paths is None else paths)
+    spec = importlib.machinery.PathFinder.find_spec(part.module or part.name, places)
     return spec is not None and spec.origin is not None  # a folder left empty by an uninstall has no origin
 
 
@@ -183,20 +182,14 @@ class Failed(Exception):
 def run(command: list[str]) -> tuple[int, str]:
     """Run a command; its exit code and all it printed."""
     patience = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", **os.environ}  # a host without network must start
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=patience
-    )
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, env=patience, **pipes)
     return done.returncode, done.stdout.decode("utf-8", "replace")
 
 
 def interpreter() -> list[str]:
     """This Python, without the user's own site-packages where the host goes without them (portable builds)."""
     return [sys.executable] if site.ENABLE_USER_SITE else [sys.executable, "-s"]
-
-
-def portable() -> bool:
-    """Whether this Python is a portable build, which its hosts start with -s. ComfyUI-Manager runs us without."""
-    return any(Path(sys.executable).parent.glob("python*._pth"))
 
 
 class Installer:
@@ -283,8 +276,7 @@ def changed(before: Versions, after: Versions) -> list[str]:
 def look_again() -> Versions:
     """What is installed now, seen by a fresh interpreter (this one has cached the folders)."""
     command = [*interpreter(), str(Path(__file__).resolve()), "--list"]
-    versions: Versions = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-    return versions
+    return dict(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
 
 
 def key(have: Versions) -> str:
@@ -297,8 +289,7 @@ def key(have: Versions) -> str:
 def kept() -> dict[str, Any]:
     """What earlier runs in this environment wrote down; {} if there were none, or it is damaged."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        entry = json.loads(STATE.read_text(encoding="utf-8"))[sys.prefix]
-        return dict(entry)
+        return dict(json.loads(STATE.read_text(encoding="utf-8"))[sys.prefix])
     return {}
 
 
@@ -359,13 +350,14 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if portable() and site.ENABLE_USER_SITE:  # what only the user's own site-packages hold, the host will not see
+    # Hosts start a portable Python with -s, ComfyUI-Manager runs us without: what only the user has they will not see.
+    if site.ENABLE_USER_SITE and any(Path(sys.executable).parent.glob("python*._pth")):
         sys.exit(subprocess.call([sys.executable, "-s", str(Path(__file__).resolve()), *sys.argv[1:]]))
     if sys.argv[1:] == ["--list"]:
         print(json.dumps(installed()))
         sys.exit(0)
     try:
         sys.exit(main())
-    except (OSError, subprocess.SubprocessError, ValueError) as error:  # the host must start whatever happens here
-        say(f"nothing more was installed: {error}")
+    except Exception as error:  # the host must start whatever happens here
+        say(f"nothing more was installed: {type(error).__name__}: {error}")
         sys.exit(0)
