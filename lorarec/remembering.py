@@ -406,7 +406,11 @@ class Memory:
         """Put the memories, if they were laid out beside this library, and the wishes of now in place."""
         kept = self._memories if self._memories is not None and self._memories.library == library.key else None
         history = self.history
-        events = history.events(kinds=(EventKind.DISMISS, EventKind.REMOVE)) if self._settings.history else []
+        events = (
+            history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS, EventKind.REMOVE))
+            if self._settings.history
+            else []
+        )
         own = own_module.own(kept, library, history.opinions(), history.hidden(), events)
         self._now = (library.key, own)
         self.renewals += 1

@@ -358,6 +358,7 @@ class EventKind(enum.Enum):
     HIDE = "hide"
     SHOW = "show"  # took a hide back
     DISMISS = "dismiss"  # not for this prompt
+    UNDISMISS = "undismiss"  # took that back, for this prompt, or without one for all
 
 
 class Event(Struct, frozen=True, kw_only=True):

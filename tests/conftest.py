@@ -10,7 +10,7 @@ import shutil
 import struct
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -157,6 +157,32 @@ def mini_library(tmp_path: Path) -> Path:
     )
     write_lora(root / "unknown_thing.safetensors", seed=6)
     return root
+
+
+def load_helper(name: str) -> ModuleType:
+    """A module of ``tests/hosts``."""
+    known = f"lorarec_tests_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, ROOT / "tests" / "hosts" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[known] = module
+        spec.loader.exec_module(module)
+    return sys.modules[known]
+
+
+@pytest.fixture(scope="session")
+def save() -> Callable[..., Path]:
+    """Writes a tiny encoder: ``save(path, family, pooling=…, window=…, lower=…, seed=…)``."""
+    save_model: Callable[..., Path] = load_helper("tiny_encoder").save_model
+    return save_model
+
+
+@pytest.fixture(scope="session")
+def serve_model() -> Callable[..., AbstractContextManager[Any]]:
+    """A model hub with one model, while a block lasts: ``with serve_model(name, {path: bytes}) as hub``."""
+    hub = load_helper("hub")
+    return lambda name, files: hub.serving(hub.Hub(name, files))  # type: ignore[no-any-return]
 
 
 class _Barrier(importlib.abc.MetaPathFinder):

@@ -158,6 +158,8 @@ def test_a_dismissal_counts_at_its_prompt_more_than_elsewhere(recommender: Recom
         for prompt in plain
     }
     assert lost[here] > lost[elsewhere] > 0
+    wish(recommender, EventKind.UNDISMISS, "alpha", here)
+    assert {prompt: asked(recommender, prompt)[0].score for prompt in plain} == pytest.approx(plain)
 
 
 def test_wishes_hold_with_the_history_off_and_nothing_else_is_recorded(roots: Path, tmp_path: Path) -> None:

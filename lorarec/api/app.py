@@ -28,6 +28,7 @@ class Api:
     def __init__(self, context: Context, guard: Guard) -> None:
         """Take what handlers work with, and who may ask."""
         self.context = context
+        context.trusts = guard.trusts
         self._guard = guard
 
     def respond(self, request: Request) -> Response:
@@ -36,7 +37,7 @@ class Api:
             self._guard.check(request)
             response = self._answer(request)
         except LorarecError as error:
-            response = failure(error)
+            response = failure(error, self.context.public(str(error)))
         except Exception as error:  # the boundary to the network: a door can do nothing with it
             _log.exception("%s %s failed", request.method, request.path)
             response = failure(

@@ -7,12 +7,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..catalog.files import IMAGES
+from ..catalog.files import IMAGES, VIDEOS
 from ..types import BaseModelFit, Lora, Safety
 
 TAGS = 12  # at most on a card
 TRIGGERS = 8  # sets of trigger words at most on a card
-STILLS = tuple(ending for ending in IMAGES if ending not in (".mp4", ".webm"))
+STILLS = tuple(ending for ending in IMAGES if ending not in VIDEOS)
 
 SafetyName = Literal["safe", "suggestive", "mature", "explicit"]
 _SAFETY: dict[Safety, SafetyName] = {
@@ -34,7 +34,7 @@ class Card(Struct, frozen=True, kw_only=True):
     role: str
     base_model: BaseModelFit | None
     safety: SafetyName | None  # of its showcase, and so of its preview; null = unknown
-    preview: Literal["", "image", "video"]  # of a video there may be no still
+    preview: Literal["", "image", "video"]  # "video": there is no still picture
     trigger_sets: tuple[tuple[str, ...], ...]  # all trigger words; each set is used together
     tags: tuple[str, ...]
     favorite: bool  # marked in another manager

@@ -7,16 +7,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from ..errors import UnknownLora
-from ..jobs import Job
+from ..jobs import Job, JobState
 from ..timings import Timings
 from ..types import Lora
 from .cards import Wishes
 from .newest import Recent, Turns
 from .previews import Previews
 from .suggestions import Answer
+from .wire import Request
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
@@ -41,7 +44,8 @@ class Context:
             reopen: have `recommender` give one that was opened anew, since the stored settings changed.
             image_folders: where the program saves images, beside those of the settings.
         """
-        self.recommender = recommender
+        self._open = recommender
+        self._opened: Recommender | None = None
         self.reopen = reopen
         self.image_folders = image_folders
         self.started = time.time()
@@ -50,10 +54,17 @@ class Context:
         self.latency = Timings()
         self.previews = Previews()
         self.harvest = Job("harvest")
+        self.encoder = Job("encoder")  # downloads it
+        self.trusts: Callable[[Request], bool] = lambda request: False  # whether addresses to call may be seen and set
         self.closed = threading.Event()
         self.changing = threading.Lock()  # of the settings: read, changed and written as one
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
         self._wishes: tuple[str, Wishes] | None = None
+
+    def recommender(self) -> Recommender:
+        """The recommender in use now. Raises `StorageError`."""
+        self._opened = self._open()
+        return self._opened
 
     def lora(self, id_: str) -> Lora:
         """An installed LoRA by catalogue id and nothing else.
@@ -77,7 +88,34 @@ class Context:
             self._wishes = kept
         return kept[1]
 
+    def public(self, text: str) -> str:
+        """A sentence as clients may read it: of paths below folders that are in use, what tells files apart is left."""
+        for place in self._places():
+            text = text.replace(place, Path(place).name)
+        return text
+
+    def public_state(self, state: JobState) -> JobState:
+        """How a job stands, without the folders of this machine."""
+        return replace(state, error=self.public(state.error), report=_each(state.report, self.public))
+
+    def _places(self) -> list[str]:
+        """Folders of this machine that sentences may name, inner ones first."""
+        places: list[Path | str] = [Path.home(), *self.image_folders()]
+        if self._opened is not None:
+            places += [self._opened.data_dir, *self._opened.roots, *self._opened.settings.images]
+        return sorted({str(place) for place in places if len(str(place)) > 1}, key=len, reverse=True)
+
     def close(self) -> None:
         """End streams and work that the API began."""
         self.closed.set()
         self.harvest.cancel()
+        self.encoder.cancel()
+
+
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """JSON-like data with every text changed; names of fields stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {name: _each(part, change) for name, part in value.items()}
+    return [_each(part, change) for part in value] if isinstance(value, (list, tuple)) else value

@@ -15,7 +15,7 @@ from .fields import Id, Name, Nothing, Number, Prompt, Share, StrengthValue
 if TYPE_CHECKING:
     from .context import Context
 
-Kind = Literal["insert", "remove", "strength", "like", "dislike", "neutral", "hide", "show", "dismiss"]
+Kind = Literal["insert", "remove", "strength", "like", "dislike", "neutral", "hide", "show", "dismiss", "undismiss"]
 
 
 class Did(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +26,7 @@ class Did(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     strength: StrengthValue | None = None  # after it; "strength" needs it
     before: StrengthValue | None = None  # strength before it
     impression: Number | None = None  # of which answer, as `/impressions` numbered it
-    prompt: Prompt = ""  # the prompt in hand; "dismiss" needs it
+    prompt: Prompt = ""  # the prompt in hand; "dismiss" needs it, "undismiss" without it means all
 
 
 class Stored(Struct, frozen=True):

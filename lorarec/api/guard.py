@@ -114,6 +114,10 @@ class Guard:
         if request.body is None:
             raise Refused(413, "too_large", "the body is too large")
 
+    def trusts(self, request: Request) -> bool:
+        """Whether a request that passed `check` comes from this machine, or from somebody who had to log in."""
+        return self._authorise is not None or is_loopback(request.peer)
+
     def _own(self, origin: str, host: str) -> bool:
         """Whether an Origin is the page's own server."""
         try:

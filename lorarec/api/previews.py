@@ -8,7 +8,6 @@ import io
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -158,28 +157,16 @@ def _side(size: int | None) -> int:
 
 
 def _file(lora: Lora) -> Path:
-    """The file that holds the picture of a LoRA: the still one beside a video. Raises `Refused` if there is none."""
+    """The file that holds the picture of a LoRA. Raises `Refused` if there is none, or none but a video."""
     if lora.preview == HEADER:
         return Path(lora.root, lora.path)
-    for name in _stills(lora.preview):
-        place = Path(lora.root, name)
-        if place.is_file() and _inside(place, lora):
-            return place
+    place = Path(lora.root, lora.preview)
+    if lora.preview.lower().endswith(STILLS) and place.is_file() and inside(place, lora):
+        return place
     raise _nothing(lora)
 
 
-def _stills(preview: str) -> Iterator[str]:
-    if preview.lower().endswith(STILLS):
-        yield preview
-    elif preview:
-        stem = preview.rpartition(".")[0]
-        for tail in (".preview", ".thumb"):
-            stem = stem[: -len(tail)] if stem.lower().endswith(tail) else stem
-        for middle in ("", ".preview", ".thumb"):
-            yield from (f"{stem}{middle}{ending}" for ending in STILLS)
-
-
-def _inside(place: Path, lora: Lora) -> bool:
+def inside(place: Path, lora: Lora) -> bool:
     """Whether a file lies below the LoRA's root or beside the LoRA, links followed."""
     real = os.path.realpath(place)
     home = Path(lora.root, lora.path)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from ..history.deleting import Deleted
 from ..history.statements import Profile
 from ..jobs import JobState
-from . import feedback, history, loras, openapi, previews, settings, status, suggestions, work
+from . import encoder, feedback, history, loras, openapi, previews, settings, status, suggestions, videos, work
 from .fields import Nothing
 from .wire import JSON, PREFIX, Lane, Response
 
@@ -76,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/loras/{id}/similar", suggestions.similar, suggestions.Answer, suggestions.SimilarQuery),
     _get("/loras/{id}/uses", loras.uses, loras.Uses),
     _get("/loras/{id}/preview", previews.preview, "image/*", previews.Size, raw=True, **_BULK),
+    _get("/loras/{id}/video", videos.video, "video/*", raw=True, **_BULK),
     _get("/facets", loras.facets, loras.Facets),
     _post("/embeddings", suggestions.embed, suggestions.Embedded, suggestions.Texts, **_BULK),
     _get("/index", work.index, work.IndexState),
@@ -83,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/jobs/{job}", work.job, JobState),
     _post("/jobs/{job}", work.start, JobState, Nothing, status=202),
     _post("/jobs/{job}/cancel", work.cancel, JobState, Nothing),
+    _get("/encoder", encoder.state, encoder.EncoderState, raw=True),
     _get("/events", work.events, "text/event-stream", None, raw=True),
     _post("/events", feedback.did, feedback.Stored, feedback.Did),
     _post("/impressions", feedback.seen, feedback.Stored, feedback.Seen),
@@ -93,8 +95,8 @@ ROUTES: tuple[Route, ...] = (
     _get("/history/generations", history.generations, history.Generations, history.Period, **_BULK),
     _get("/history/export", history.export, "application/x-ndjson", **_BULK),
     _post("/history/delete", history.delete, Deleted, history.Deletion, **_BULK),
-    _get("/settings", settings.show, settings.AllSettings),
-    _put("/settings", settings.change, settings.AllSettings, settings.Changes, **_BULK),
+    _get("/settings", settings.show, settings.AllSettings, raw=True),
+    _put("/settings", settings.change, settings.AllSettings, settings.Changes, raw=True, **_BULK),
     _get("/statistics", status.statistics, status.Statistics),
     _get("/health", status.health, status.Health),
     _get("/openapi.json", _document, JSON, **_BULK),

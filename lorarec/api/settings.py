@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,19 +11,24 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .. import settings as settings_module
+from ..errors import UsageError
 from ..settings import OPTIONS, Settings
 from .fields import Name, Nothing
+from .wire import Refused, Request
 
 if TYPE_CHECKING:
     from .context import Context
 
 _log = logging.getLogger(__name__)
 
-# What clients may change. All else names folders, models or addresses of this machine, or runs what is there.
+# What clients may change. All else names folders or models of this machine, or runs what is there.
 EDITABLE = (
     *("include", "exclude", "top", "min_score", "diversity", "explore", "collapse", "safety", "profile", "threads"),
     *("wait_seconds", "history", "history_exclude", "project"),
 )
+# Addresses that this machine calls: seen and changed only by those who sit at it, or had to log in.
+ADDRESSES = ("mirror", "proxy")
+_ADDRESS = re.compile(r"https?://[^/\s]\S*")
 
 
 def _type(name: str) -> Any:
@@ -39,7 +45,7 @@ def _type(name: str) -> Any:
 
 Changes = msgspec.defstruct(
     "Changes",
-    [(name, _type(name) | None | UnsetType, UNSET) for name in EDITABLE],
+    [(name, _type(name) | None | UnsetType, UNSET) for name in (*EDITABLE, *ADDRESSES)],
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
@@ -68,25 +74,36 @@ class AllSettings(Struct, frozen=True):
     settings: tuple[Setting, ...]
 
 
-def show(context: Context, _: Nothing) -> AllSettings:
+def show(context: Context, _: Nothing, request: Request) -> AllSettings:
     """All settings."""
     now, default = context.recommender().settings, Settings()
-    return AllSettings(tuple(_setting(name, now, default) for name in OPTIONS))
+    open_ = (*EDITABLE, *ADDRESSES) if context.trusts(request) else EDITABLE
+    return AllSettings(tuple(_setting(name, now, default, name in open_) for name in OPTIONS))
 
 
-def change(context: Context, changes: Struct) -> AllSettings:
+def change(context: Context, changes: Struct, request: Request) -> AllSettings:
     """Change settings, for all programs that use this data folder; here they count at once.
 
     Raises:
-        UsageError: a value is out of bounds.
+        UsageError: a value is out of bounds, or no address.
         StorageError: the data folder cannot be written.
+        Refused: an address is changed from another machine without a login.
     """
     default = Settings()
-    given = {name: value for name in EDITABLE if (value := getattr(changes, name)) is not UNSET}
+    given = {name: value for name in (*EDITABLE, *ADDRESSES) if (value := getattr(changes, name)) is not UNSET}
+    for name in ADDRESSES:
+        if name not in given:
+            continue
+        if not context.trusts(request):
+            raise Refused(
+                403, "not_from_here", f"{name} is changed on the machine itself: `lorarec settings set`", field=name
+            )
+        if given[name] and not _ADDRESS.fullmatch(given[name]):
+            raise UsageError(f"{name} is {given[name]!r}, which is no address; one looks like https://hf-mirror.com")
     new = {name: getattr(default, name) if value is None else value for name, value in given.items()}
     if new:
         store(context, lambda now: msgspec.structs.replace(now, **new))
-    return show(context, Nothing())
+    return show(context, Nothing(), request)
 
 
 def store(context: Context, changed: Callable[[Settings], Settings]) -> None:
@@ -102,9 +119,8 @@ def store(context: Context, changed: Callable[[Settings], Settings]) -> None:
         context.reopen()
 
 
-def _setting(name: str, now: Settings, default: Settings) -> Setting:
+def _setting(name: str, now: Settings, default: Settings, editable: bool) -> Setting:
     option, usual = OPTIONS[name], getattr(default, name)
-    editable = name in EDITABLE
     kinds: dict[type, Literal["bool", "int", "float", "text", "list"]] = {
         bool: "bool",
         int: "int",

@@ -93,9 +93,9 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] = {}) -> Re
     return Response(status=status, headers={"Content-Type": JSON, **headers}, body=encode(value))
 
 
-def failure(error: LorarecError) -> Response:
-    """An error as an answer."""
-    fault = Fault(code_of(error), str(error), getattr(error, "field", ""))
+def failure(error: LorarecError, message: str = "") -> Response:
+    """An error as an answer; ``message`` replaces its own."""
+    fault = Fault(code_of(error), message or str(error), getattr(error, "field", ""))
     return answer(ErrorBody(fault), error.status, getattr(error, "headers", {}))
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec import Struct
 
 from ..errors import UsageError
 from ..jobs import Job, JobState, Run
+from . import encoder
 from .fields import Nothing
-from .wire import Refused, Request, Response
+from .wire import Refused, Request, Response, encode
 
 if TYPE_CHECKING:
     from .context import Context
 
-JOBS = ("index", "harvest")
+JOBS = ("index", "harvest", "encoder")
 HEARTBEAT = 10.0  # seconds without news after which a stream shows that it lives
 
 
@@ -47,19 +47,19 @@ def index(context: Context, _: Nothing) -> IndexState:
         version=recommender.version,
         loras=len(recommender.loras()),
         folders=len(recommender.roots),
-        notices=recommender.notices,
-        job=recommender.indexing.state,
+        notices=tuple(map(context.public, recommender.notices)),
+        job=_state(context, "index"),
     )
 
 
 def jobs(context: Context, _: Nothing) -> Jobs:
     """How all long work stands."""
-    return Jobs(tuple(_job(context, name).state for name in JOBS))
+    return Jobs(tuple(_state(context, name) for name in JOBS))
 
 
 def job(context: Context, name: str, _: Nothing) -> JobState:
     """How one job stands."""
-    return _job(context, name).state
+    return _state(context, name)
 
 
 def start(context: Context, name: str, _: Nothing) -> JobState:
@@ -68,26 +68,39 @@ def start(context: Context, name: str, _: Nothing) -> JobState:
     Raises:
         UsageError: there is nothing to do it with: no folder, or the history is off.
     """
-    work = _job(context, name)
+    if not _job(context, name).state.active:
+        _START[name](context)
+    return _state(context, name)
+
+
+def _start_index(context: Context) -> None:
     recommender = context.recommender()
-    if work.state.active:
-        return work.state
-    if name == "index":
-        if not recommender.roots:
-            raise UsageError("no LoRA folder is known; set it with `lorarec settings set loras DIR`")
-        recommender.start_refresh()
-        return work.state
+    if not recommender.roots:
+        raise UsageError("no LoRA folder is known; set it with `lorarec settings set loras DIR`")
+    recommender.start_refresh()
+
+
+def _start_harvest(context: Context) -> None:
+    recommender = context.recommender()
     folders = [*recommender.settings.images, *context.image_folders()]
     if not folders:
         raise UsageError("no image folder is known; set it with `lorarec settings set images DIR`")
     if not recommender.memory.history.recording:
         raise UsageError("the history is off, so that nothing can be harvested; switch it on first")
-    return work.start(lambda run: _harvest(context, folders, run))
+    context.harvest.start(lambda run: _harvest(context, folders, run))
+
+
+_START: dict[str, Callable[[Context], object]] = {
+    "index": _start_index,
+    "harvest": _start_harvest,
+    "encoder": encoder.start,
+}
 
 
 def cancel(context: Context, name: str, _: Nothing) -> JobState:
     """Ask a job to stop; what it has done stays. One that does not run is left as it is."""
-    return _job(context, name).cancel()
+    _job(context, name).cancel()
+    return _state(context, name)
 
 
 def events(context: Context, request: Request) -> Response:
@@ -116,7 +129,7 @@ class _News(Iterator[bytes]):
             state = watched.state
             if self._seen.get(name) != (watched, state.change):
                 self._seen[name] = watched, state.change
-                news += b"event: job\ndata: " + msgspec.json.encode(state) + b"\n\n"
+                news += b"event: job\ndata: " + encode(self._context.public_state(state)) + b"\n\n"
         now = time.monotonic()
         if not news and now - self._said >= HEARTBEAT:
             news = b": still here\n\n"
@@ -134,9 +147,13 @@ class _News(Iterator[bytes]):
 def _job(context: Context, name: str) -> Job:
     if name == "index":
         return context.recommender().indexing
-    if name == "harvest":
-        return context.harvest
+    if name in JOBS:
+        return context.harvest if name == "harvest" else context.encoder
     raise Refused(404, "unknown_job", f"there is no job {name!r}; there are {', '.join(JOBS)}", field="job")
+
+
+def _state(context: Context, name: str) -> JobState:
+    return context.public_state(_job(context, name).state)
 
 
 def _harvest(context: Context, folders: list[Path | str], run: Run) -> Any:

@@ -11,7 +11,7 @@ from ..errors import BadFile
 from ..types import BaseModelGuess, Claim, Lora, Origin, Safety, ScanProblem
 from . import safety
 from .base_distribution import hint_of
-from .files import LoraFile
+from .files import VIDEOS, LoraFile
 from .findings import Findings
 from .header import Header, read_header
 from .merge import merge, texts
@@ -130,13 +130,14 @@ def _strengths(findings: Findings) -> None:
 
 def _preview(metadata: Mapping[str, str], findings: Findings) -> None:
     previews = findings.file.previews
-    if previews:
+    inner = metadata.get("modelspec.thumbnail") or metadata.get("ssmd_cover_images")
+    if previews and not (inner and previews[0].lower().endswith(VIDEOS)):  # a still says more on a card than a video
         folder = findings.file.path.rpartition("/")[0]
         first = previews[0]
         findings.add(
             "preview", first if "/" in first or not folder else f"{folder}/{first}", "preview file", Origin.USER
         )
-    elif metadata.get("modelspec.thumbnail") or metadata.get("ssmd_cover_images"):
+    elif inner:
         findings.add("preview", "header:thumbnail", "header:thumbnail", Origin.AUTHOR)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-READERS = 1  # part of every stamp: raise it when files are read differently, and the next scan reads them all anew
+READERS = 2  # part of every stamp: raise it when files are read differently, and the next scan reads them all anew
 SAFETENSORS = (".safetensors", ".sft")
 PICKLES = (".pt", ".ckpt", ".bin")  # listed by name and sidecar; never opened as pickles
 EXTENSIONS = SAFETENSORS + PICKLES
@@ -31,6 +31,7 @@ STEM_SIDECARS = (
 )
 RGTHREE = ".rgthree-info.json"
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".mp4", ".webm")  # stills before moving pictures
+VIDEOS = (".mp4", ".webm")
 
 _LORA, _SIDECAR, _IMAGE = 1, 2, 3
 _KIND = {ending[1:]: _LORA for ending in EXTENSIONS}
@@ -141,9 +142,9 @@ def _owner_of_preview(stem: str) -> str:
     return example[1] if example else _NOBODY
 
 
-def _preview_order(name: str) -> tuple[int, int, int, str]:
-    """Preview, plain, thumbnail, then examples by number; stills before moving pictures."""
+def _preview_order(name: str) -> tuple[bool, int, int, int, str]:
+    """Stills before videos; then preview, plain, thumbnail, then examples by number."""
     stem, _, end = name.lower().rpartition(".")
     example = _EXAMPLE.fullmatch(stem)
     kind = 0 if stem.endswith(".preview") else 2 if stem.endswith(".thumb") else 3 if example else 1
-    return kind, int(example[2]) if example else 0, IMAGES.index("." + end), name
+    return f".{end}" in VIDEOS, kind, int(example[2]) if example else 0, IMAGES.index("." + end), name

@@ -3,6 +3,7 @@
 like, dislike, neutral    suggest it sooner, later, as if nothing had been said
 hide, show                never suggest it, suggest it again
 dismiss                   not for this prompt (--prompt) and prompts like it
+undismiss                 takes that back for the prompt, or without --prompt for all
 
 What you like and hide is kept even with the history off, without the prompt.
 """
@@ -24,6 +25,7 @@ KINDS = (
     EventKind.HIDE,
     EventKind.SHOW,
     EventKind.DISMISS,
+    EventKind.UNDISMISS,
 )
 _SAID = {
     EventKind.LIKE: "liked",
@@ -32,6 +34,7 @@ _SAID = {
     EventKind.HIDE: "hidden",
     EventKind.SHOW: "no longer hidden",
     EventKind.DISMISS: "dismissed for this prompt",
+    EventKind.UNDISMISS: "no longer dismissed",
 }
 
 
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as recommender:
         memory = recommender.memory
         loras = [recommender.find(name) for name in args.names]
-        if kind is EventKind.DISMISS and not memory.history.recording:
+        if kind in (EventKind.DISMISS, EventKind.UNDISMISS) and not memory.history.recording:
             raise UsageError(f"the history is off, so that nothing is kept for a prompt; `{own_command()} history on`")
         at, project = time.time(), recommender.settings.project
         stored = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from ..errors import LorarecError, UsageError
+from ..errors import UsageError
 from ..host import PlainHost
 from ..present import console, plain, print_json, remark
 from ..progress import progress
@@ -90,22 +90,18 @@ def chosen(settings: Settings, name: str | None, lens: str | None) -> Settings:
 
 def overview(settings: Settings, data_dir: Path) -> dict[str, Any]:
     """What is wanted, what is there, what is missing; JSON-like."""
-    from ..encode.models import available
+    from ..encode.missing import missing
+    from ..encode.models import available, find
     from ..encode.profiles import PROFILES, encoder_names
 
     wanted = encoder_names(settings)
     there = [{**_described(model), "used_for": _uses(wanted, model.name)} for model in available(data_dir)]
-    names = {model["name"] for model in there}
-    missing: list[dict[str, Any]] = []
-    for name in dict.fromkeys(wanted.values()):
-        if name in names:
-            continue
-        model, problem = _found(name, data_dir)
-        uses = _uses(wanted, name)
+    lacking = missing(settings, data_dir)
+    others = set(wanted.values()) - {model["name"] for model in there} - {one.name for one in lacking}
+    for name in sorted(others):  # folders, and models of the cache that are no sentence-transformers
+        model = find(name, data_dir)
         if model is not None:
-            there.append({**_described(model), "used_for": uses})
-        else:
-            missing.append({"name": name, "used_for": uses, "problem": problem})
+            there.append({**_described(model), "used_for": _uses(wanted, name)})
     profile = settings.profile
     if any(getattr(settings, f"encoder_{lens}") for lens in _LENSES):
         profile += " (with encoders of your own)"
@@ -113,19 +109,8 @@ def overview(settings: Settings, data_dir: Path) -> dict[str, Any]:
         "profile": profile,
         "profiles": {key: dict(value) for key, value in PROFILES.items()},
         "available": there,
-        "missing": missing,
+        "missing": [{"name": one.name, "used_for": list(one.lenses), "problem": one.problem} for one in lacking],
     }
-
-
-def _found(name: str, data_dir: Path) -> tuple[ModelFolder | None, str]:
-    """A model, or why it cannot be used."""
-    from ..encode.models import find, remedy
-
-    try:
-        model = find(name, data_dir)
-    except LorarecError as error:
-        return None, str(error)
-    return model, "" if model else remedy(name)
 
 
 def _described(model: ModelFolder) -> dict[str, Any]:

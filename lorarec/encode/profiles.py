@@ -14,6 +14,14 @@ MPNET = "sentence-transformers/all-mpnet-base-v2"
 DISTILROBERTA = "sentence-transformers/all-distilroberta-v1"
 PARAPHRASE = "sentence-transformers/paraphrase-mpnet-base-v2"
 
+# Bytes that a download takes, tokenizer included: known beforehand, so that no network is asked before the user agreed.
+DOWNLOADS: Mapping[str, int] = {
+    MINILM: 91_600_000,
+    MPNET: 438_700_000,
+    DISTILROBERTA: 331_100_000,
+    PARAPHRASE: 438_700_000,
+}
+
 # "balanced" spends its time where the weight lies: what a LoRA depicts. Styles and technical facts are short texts of
 # fixed vocabulary, on which the small model loses little, and they then share one forward pass.
 PROFILES: Mapping[str, Mapping[str, str]] = {

@@ -75,6 +75,11 @@ def list_files(name: str, *, mirror: str = "", proxy: str = "") -> list[RemoteFi
     return files
 
 
+def is_id(name: str) -> bool:
+    """Whether a name can be one of Hugging Face's, and is not a folder's."""
+    return _NAME.fullmatch(_owned(name)) is not None
+
+
 def pull(
     name: str,
     data_dir: Path,
@@ -240,10 +245,14 @@ def _remote_file(entry: dict[str, Any]) -> RemoteFile:
 
 
 def _full(name: str) -> str:
-    full = name if "/" in name else f"sentence-transformers/{name}"
+    full = _owned(name)
     if not _NAME.fullmatch(full):
         raise UsageError(f"{name!r} is not a Hugging Face id; it looks like sentence-transformers/all-MiniLM-L6-v2")
     return full
+
+
+def _owned(name: str) -> str:
+    return name if "/" in name else f"sentence-transformers/{name}"
 
 
 def _endpoint(mirror: str) -> str:

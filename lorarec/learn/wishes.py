@@ -51,12 +51,12 @@ def wishes(
     Args:
         opinions: catalogue id -> 1 liked, -1 disliked.
         hidden: catalogue ids.
-        events: of which dismissals and removals are taken.
+        events: oldest first, of which dismissals, what took them back, and removals are taken.
         place: catalogue id -> library row.
         prompts: prompt of a dismissal -> its number.
         count: LoRAs in the library.
     """
-    taken = [e for e in events if e.kind in (EventKind.DISMISS, EventKind.REMOVE) and e.lora in place]
+    taken = [event for event in _standing(events) if event.lora in place]
     return Wishes(
         opinion=by_place(opinions, place, count),
         hidden=by_place(dict.fromkeys(hidden, 1.0), place, count) > 0,
@@ -64,3 +64,18 @@ def wishes(
         prompts=np.asarray([prompts.get(e.prompt, -1) for e in taken], np.int64),
         weights=np.asarray([1.0 if e.kind is EventKind.DISMISS else REMOVED for e in taken], np.float32),
     )
+
+
+def _standing(events: Iterable[Event]) -> list[Event]:
+    """Dismissals that were not taken back later, and removals."""
+    found: list[Event] = []
+    for event in events:
+        if event.kind is EventKind.UNDISMISS:
+            found = [
+                one
+                for one in found
+                if one.kind is not EventKind.DISMISS or one.lora != event.lora or event.prompt not in ("", one.prompt)
+            ]
+        elif event.kind in (EventKind.DISMISS, EventKind.REMOVE):
+            found.append(event)
+    return found

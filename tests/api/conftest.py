@@ -55,11 +55,17 @@ class Client:
         *,
         query: Mapping[str, Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        peer: str = "127.0.0.1",
     ) -> Reply:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         sent = {"host": "localhost:8177", **({} if method in ("GET", "HEAD") else {"content-type": "application/json"})}
         request = Request(
-            method=method, path=PREFIX + path, query=query or {}, headers={**sent, **(headers or {})}, body=data
+            method=method,
+            path=PREFIX + path,
+            query=query or {},
+            headers={**sent, **(headers or {})},
+            body=data,
+            peer=peer,
         )
         response = self.api.respond(request)
         is_json = response.headers.get("Content-Type") == "application/json"

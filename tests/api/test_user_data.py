@@ -7,12 +7,12 @@ import json
 import msgspec
 import pytest
 
-from lorarec.api.settings import EDITABLE
+from lorarec.api.settings import ADDRESSES, EDITABLE
 from lorarec.settings import OPTIONS, Settings, load
 from lorarec.types import EventKind
 
-# Names folders, models or addresses of this machine: never to be changed by a request.
-LOCAL = {"loras", "images", "encoder_semantic", "encoder_artistic", "encoder_technical", "mirror", "proxy"}
+# Names folders or models of this machine: never to be changed by a request.
+LOCAL = {"loras", "images", "encoder_semantic", "encoder_artistic", "encoder_technical"}
 
 
 def lines(reply):
@@ -153,7 +153,7 @@ def test_the_profile_is_the_users(client, made):
 
 def test_every_setting_is_either_editable_or_of_this_machine():
     """A new setting must be put into one of the lists: nobody may forget to think of it."""
-    assert set(EDITABLE) | LOCAL == set(OPTIONS) and not set(EDITABLE) & LOCAL
+    assert sorted([*EDITABLE, *ADDRESSES, *LOCAL]) == sorted(OPTIONS)
 
 
 def test_all_settings_with_what_a_form_needs(client):
@@ -165,7 +165,7 @@ def test_all_settings_with_what_a_form_needs(client):
     }
     assert shown["safety"]["choices"][0] == "auto" and shown["history"]["kind"] == "bool"
     assert {name for name, one in shown.items() if not one["editable"]} == LOCAL
-    assert all(shown[name]["value"] is None for name in LOCAL), "a folder of this machine, or a proxy with its password"
+    assert all(shown[name]["value"] is None for name in LOCAL), "a folder of this machine"
 
 
 def test_settings_count_at_once_and_are_stored(client, data):

@@ -44,7 +44,15 @@ def test_every_sidecar_and_preview_finds_its_lora():
         "N.swarm.json",
         "N.txt",
     ]
-    previews = ["N.preview.png", "N.webp", "N.mp4", "N.thumb.jpg", "N.example.2.png", "N.example.10.png"]
+    previews = [
+        "N.preview.png",
+        "N.webp",
+        "N.thumb.jpg",
+        "N.example.2.png",
+        "N.example.10.png",
+        "N.preview.webm",
+        "N.mp4",
+    ]
     noise = ["N.info", "N.metadata.txt", "M.json", "N2.png", "readme.md", "N.safetensors.json", "N.example.png", "json"]
     found = group([*noise, *reversed(previews), *reversed(sidecars), "N.safetensors"])
     assert found == {"N.safetensors": (tuple(sidecars), tuple(previews))}

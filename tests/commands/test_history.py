@@ -250,6 +250,12 @@ def test_one_unknown_name_and_nothing_is_recorded(call, indexed: list[str]) -> N
     assert call("history", "--json", *indexed).json["hidden"] == []
 
 
+def test_a_dismissal_is_taken_back(call, indexed: list[str]) -> None:
+    assert call("feedback", "dismiss", MIRA, "--prompt", "a castle", *indexed).code == 0
+    done = call("feedback", "undismiss", MIRA, *indexed)
+    assert done.code == 0 and "no longer dismissed" in done.out
+
+
 def test_a_dismissal_needs_a_prompt_and_the_history(call, indexed: list[str], tmp_path: Path) -> None:
     assert call("feedback", "dismiss", MIRA, *indexed).code == 2
     assert call("feedback", "dismiss", MIRA, "--prompt", "a castle", *indexed).code == 0

@@ -1,12 +1,9 @@
-"""Downloads from a server of our own on 127.0.0.1 that behaves like a model hub, well and badly."""
+"""Downloads from a server of our own that behaves like a model hub, well and badly."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,87 +15,23 @@ from lorarec.types import Progress
 
 NAME = "owner/tiny-encoder"
 WEIGHTS = bytes(range(256)) * 4000  # 1 MB
-
-
-class Hub:
-    """Files of one model, and how to misbehave."""
-
-    def __init__(self) -> None:
-        self.files = {
-            "config.json": b'{"hidden_size": 4}',
-            "modules.json": b"[]",
-            "1_Pooling/config.json": b"{}",
-            "tokenizer.json": b"{}",
-            "model.safetensors": WEIGHTS,
-            "pytorch_model.bin": b"pickle",
-            "evil/../../x.json": b"{}",
-            "onnx/model.onnx": b"onnx",
-        }
-        self.requests: list[tuple[str, str]] = []  # (path, Range)
-        self.cut: list[int] = []  # answers of the weights break off after that many bytes
-        self.ranges = True
-        self.corrupt = False
-        self.redirect = False
-        self.address = ""
-
-    def tree(self) -> list[dict[str, Any]]:
-        out = []
-        for path, data in self.files.items():
-            entry: dict[str, Any] = {"type": "file", "path": path, "size": len(data)}
-            entry["oid"] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-            if path.endswith(".safetensors"):
-                entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}
-            out.append(entry)
-        return [*out, {"type": "directory", "path": "1_Pooling", "size": 0, "oid": "0"}]
+FILES = {
+    "config.json": b'{"hidden_size": 4}',
+    "modules.json": b"[]",
+    "1_Pooling/config.json": b"{}",
+    "tokenizer.json": b"{}",
+    "model.safetensors": WEIGHTS,
+    "pytorch_model.bin": b"pickle",
+    "evil/../../x.json": b"{}",
+    "onnx/model.onnx": b"onnx",
+}
+Hub = Any
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    state = Hub()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.requests.append((self.path, self.headers.get("Range", "")))
-            if self.path.startswith(f"/api/models/{NAME}/tree/main"):
-                self.answer(200, json.dumps(state.tree()).encode())
-                return
-            prefix = f"/{NAME}/resolve/main/"
-            if state.redirect and self.path.startswith(prefix):
-                self.send_response(302)
-                self.send_header("Location", "/cdn" + self.path)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            path = self.path.removeprefix("/cdn").removeprefix(prefix)
-            if path not in state.files:
-                self.answer(404, b"")
-                return
-            data, status = state.files[path], 200
-            if state.corrupt and path == "model.safetensors":
-                data = data[:-1] + b"!"
-            wanted = self.headers.get("Range")
-            if wanted and state.ranges:
-                data, status = data[int(wanted.removeprefix("bytes=").removesuffix("-")) :], 206
-            self.answer(status, data, state.cut.pop(0) if state.cut and path == "model.safetensors" else None)
-
-        def answer(self, status: int, data: bytes, cut: int | None = None) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data if cut is None else data[:cut])
-            self.close_connection = True
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    state.address = f"http://127.0.0.1:{server.server_port}"
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def hub(serve_model: Callable[..., AbstractContextManager[Hub]]) -> Iterator[Hub]:
+    with serve_model(NAME, FILES) as hub:
+        yield hub
 
 
 def asked(hub: Hub, path: str) -> list[str]:

@@ -55,6 +55,17 @@ def test_taking_out_says_less_and_dismissals_add_up() -> None:
     assert dismissed(both, 1.0, 0.0) == pytest.approx([1 + ELSEWHERE, 0, 0])
 
 
+def test_a_dismissal_can_be_taken_back_for_its_prompt_or_for_all() -> None:
+    here, there = event(EventKind.DISMISS), event(EventKind.DISMISS, prompt="city")
+    back = event(EventKind.UNDISMISS)
+    assert dismissed(laid(here, back), 1.0, 0.0) == [0, 0, 0]
+    assert dismissed(laid(here, there, back), 0.0, 1.0) == pytest.approx([1, 0, 0])
+    assert dismissed(laid(here, there, event(EventKind.UNDISMISS, prompt="")), 1.0, 1.0) == [0, 0, 0]
+    assert dismissed(laid(here, event(EventKind.UNDISMISS, "b")), 1.0, 0.0) == pytest.approx([1, 0, 0])
+    assert dismissed(laid(here, back, here), 1.0, 0.0) == pytest.approx([1, 0, 0]), "said again later"
+    assert dismissed(laid(event(EventKind.REMOVE), back), 1.0, 0.0) == pytest.approx([REMOVED, 0, 0])
+
+
 @pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.DISMISS, EventKind.REMOVE}, key=str))
 def test_no_other_event_dismisses(kind: EventKind) -> None:
     assert dismissed(laid(event(kind)), 1.0, 1.0) == [0, 0, 0]
