@@ -1,6 +1,7 @@
 /** One card: a LoRA with all that the user can do with it. The element stays the same while its content changes. */
 
 import { fill, icon, iconButton, make } from "./dom.mjs";
+import { preview } from "./preview.mjs";
 import { covered, percent, sliderEnds } from "./state.mjs";
 import { written } from "./tags.mjs";
 
@@ -18,6 +19,7 @@ import { written } from "./tags.mjs";
  * @property {(view: CardView) => void} similar
  * @property {(view: CardView) => void} details
  * @property {(id: string) => Promise<string>} preview address of the picture
+ * @property {(id: string) => string} video address of the video; "": there is none to show
  */
 
 export class CardView {
@@ -25,10 +27,11 @@ export class CardView {
    * @param {Card} card @param {Suggestion} suggestion
    * @param {object} around
    * @param {import("./texts.mjs").Say} around.say @param {CardActions} around.actions
-   * @param {string} around.level the most explicit preview that is shown uncovered
+   * @param {string} around.level the most explicit preview that is shown uncovered @param {boolean} around.omit whether
+   *   a more explicit one is left out instead of covered
    * @param {boolean} around.adjustable whether the strength of one in use can be changed
    */
-  constructor(card, suggestion, { say, actions, level, adjustable }) {
+  constructor(card, suggestion, { say, actions, level, omit, adjustable }) {
     this.card = card;
     this.suggestion = suggestion;
     /** @type {{name: string, strength: number} | null} */
@@ -73,7 +76,8 @@ export class CardView {
     );
     this._slider.addEventListener("input", () => this._slide());
     this._slider.addEventListener("change", () => this._settle());
-    this._drawPreview(level);
+    if (omit && covered(card.safety, level)) this._drawNothing();
+    else this._drawPreview(level);
     this.update(card, suggestion, null);
   }
 
@@ -182,18 +186,21 @@ export class CardView {
     return chip;
   }
 
+  _drawNothing() {
+    fill(this._preview, make("span.lr-no-preview", { "aria-hidden": "true" }, initials(this.card.name)));
+  }
+
   /** @param {string} level */
   _drawPreview(level) {
     const { card, _say: say } = this;
-    const nothing = () => fill(this._preview, make("span.lr-no-preview", { "aria-hidden": "true" }, initials(card.name)));
-    nothing();
+    this._drawNothing();
     if (!card.preview) return;
-    const image = make("img", { alt: say("previewOf", { name: card.name }), loading: "lazy", decoding: "async" });
-    image.addEventListener("error", nothing);
-    image.addEventListener("load", () => image.src.startsWith("blob:") && URL.revokeObjectURL(image.src));
-    this._actions.preview(card.id).then((address) => {
-      image.src = address;
-      fill(this._preview, image);
+    const nothing = () => {
+      this._drawNothing();
+      this._preview.classList.remove("lr-covered");
+    };
+    const shown = (/** @type {HTMLElement} */ picture) => {
+      fill(this._preview, picture);
       if (!covered(card.safety, level)) return;
       this._preview.classList.add("lr-covered");
       const show = make("button.lr-uncover", { type: "button", "aria-label": `${say("showPreview")}: ${say("previewOf", { name: card.name })}` }, icon("hide"), say("showPreview"));
@@ -202,7 +209,8 @@ export class CardView {
         show.remove();
       });
       this._preview.append(show);
-    }, nothing);
+    };
+    preview(card, { say, nothing, picture: () => this._actions.preview(card.id), video: () => this._actions.video(card.id) }, shown);
   }
 }
 

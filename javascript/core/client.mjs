@@ -68,7 +68,12 @@ export class Client {
 
   /** @param {string} search @param {number} limit @returns {Promise<{loras: Card[], total: number}>} */
   search(search, limit) {
-    return this._call("GET", `/loras?${new URLSearchParams({ search, limit: String(limit) })}`);
+    return this.list({ search, limit: String(limit) });
+  }
+
+  /** @param {Record<string, string>} query as `GET /loras` has it @returns {Promise<{loras: Card[], total: number}>} */
+  list(query) {
+    return this._call("GET", `/loras?${new URLSearchParams(query)}`);
   }
 
   /** @param {string} id @returns {Promise<any>} everything known about a LoRA */
@@ -91,9 +96,14 @@ export class Client {
     return this._call("GET", "/index");
   }
 
-  /** @returns {Promise<{jobs: import("./types.mjs").Job[]}>} */
-  jobs() {
-    return this._call("GET", "/jobs");
+  /** @returns {Promise<import("./types.mjs").Encoder>} */
+  encoder() {
+    return this._call("GET", "/encoder");
+  }
+
+  /** @param {Record<string, unknown>} changes null: back to the default */
+  setSettings(changes) {
+    return this._call("PUT", "/settings", changes);
   }
 
   /** @param {string} name @returns {Promise<import("./types.mjs").Job>} */
@@ -141,6 +151,14 @@ export class Client {
     if (!this.token) return path;
     const response = await this._send(path, { headers: this._headers() });
     return URL.createObjectURL(await response.blob());
+  }
+
+  /**
+   * Address of a LoRA's video for a video element; "" of a server with a token, which such an element cannot send.
+   * @param {string} id
+   */
+  video(id) {
+    return this.token ? "" : `${this.base}/loras/${id}/video`;
   }
 
   /** @returns {Record<string, string>} */

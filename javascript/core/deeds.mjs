@@ -9,8 +9,8 @@ export class Deeds {
    * @param {object} around
    * @param {import("./client.mjs").Client} around.client @param {import("./types.mjs").Host} around.host
    * @param {import("./texts.mjs").Say} around.say
-   * @param {() => number | null} around.impression number of the answer on screen, once it was seen
-   * @param {(text: string) => void} around.announce @param {(error: Error) => void} around.complain
+   * @param {(id: string) => string | undefined} around.used what a LoRA in use is called
+   * @param {(text: string, undo?: () => void) => void} around.announce @param {(error: Error) => void} around.complain
    * @param {(id: string, change: Partial<Card>) => void} around.change a card, wherever it is shown
    * @param {() => void} around.done draw anew
    */
@@ -18,13 +18,18 @@ export class Deeds {
     this._around = around;
     /** @type {Set<string>} ids, for the prompt in hand */
     this.dismissed = new Set();
+    /** @type {number | null} of the answer on screen, once it was seen */
+    this.impression = null;
+    /** @type {import("./types.mjs").Answer | null} */
+    this._seen = null;
   }
 
   /** @param {Card} card @param {number} strength @param {string[]} words */
   async insert(card, strength, words) {
-    const { host, announce, say, done } = this._around;
+    const { host, announce, say, done, used } = this._around;
     await host.insert({ card, strength, words });
-    announce(say("insertedNow", { name: card.name }));
+    const name = used(card.id);
+    announce(say("insertedNow", { name: card.name }), name === undefined ? undefined : () => void this.remove(name, card));
     done();
     await this._tell("insert", card, { strength });
   }
@@ -48,23 +53,56 @@ export class Deeds {
   /** @param {Card} card */
   async like(card) {
     const liked = card.opinion > 0;
-    if (await this._judge(card, liked ? "neutral" : "like", { opinion: liked ? 0 : 1 })) this._say(liked ? null : "likedNow", card);
+    if (await this._judge(card, liked ? "neutral" : "like", { opinion: liked ? 0 : 1 })) this._say(liked ? "unlikedNow" : "likedNow", card);
   }
 
   /** @param {Card} card */
   async hide(card) {
     const { hidden } = card;
-    if (await this._judge(card, hidden ? "show" : "hide", { hidden: !hidden })) this._say(hidden ? null : "hiddenNow", card);
+    if (!(await this._judge(card, hidden ? "show" : "hide", { hidden: !hidden }))) return;
+    if (hidden) this._say("shownNow", card);
+    else this._say("hiddenNow", card, () => void this.hide(card));
   }
 
   /** @param {CardView} view */
   async dismiss(view) {
-    const { host, done } = this._around;
-    if (!host.getPrompt().prompt.trim() || !(await this._tell("dismiss", view.card))) return;
-    this.dismissed.add(view.card.id);
-    view.element.classList.add("lr-gone");
-    this._say("dismissedNow", view.card);
-    done();
+    const { card, element } = view;
+    const { prompt } = this._around.host.getPrompt();
+    if (!prompt.trim() || !(await this._tell("dismiss", card, { prompt }))) return;
+    this.dismissed.add(card.id);
+    element.classList.add("lr-gone");
+    const undo = async () => {
+      if (!(await this._tell("undismiss", card, { prompt }))) return;
+      this.dismissed.delete(card.id);
+      element.classList.remove("lr-gone");
+      this._say("shownNow", card);
+      this._around.done();
+    };
+    this._say("dismissedNow", card, () => void undo());
+    this._around.done();
+  }
+
+  /** Another answer is on screen, and was not seen yet. */
+  unseen() {
+    this.impression = null;
+    this._seen = null;
+  }
+
+  /**
+   * Tell that an answer was on screen for a while; it counts as seen only then.
+   * @param {import("./types.mjs").Answer} answer @param {string} prompt that it is for
+   */
+  async see(answer, prompt) {
+    if (document.hidden) return;
+    this._seen = answer;
+    const shown = answer.suggestions.map(({ id, score, propensity }) => ({ id, score, propensity }));
+    const active = answer.active.map((one) => one.id).filter(Boolean);
+    try {
+      const { number } = await this._around.client.seen({ prompt, shown, active, base_model: this._around.host.baseModel() });
+      if (answer === this._seen) this.impression = number;
+    } catch {
+      // A lost impression is no matter for the user.
+    }
   }
 
   /** @param {Card} card @param {string} kind @param {Partial<Card>} change */
@@ -76,16 +114,16 @@ export class Deeds {
     return true;
   }
 
-  /** @param {"likedNow" | "hiddenNow" | "dismissedNow" | null} text @param {Card} card */
-  _say(text, card) {
-    if (text) this._around.announce(this._around.say(text, { name: card.name }));
+  /** @param {import("./texts.mjs").TextName} text @param {Card} card @param {() => void=} undo */
+  _say(text, card, undo) {
+    this._around.announce(this._around.say(text, { name: card.name }), undo);
   }
 
   /** @param {string} kind @param {Card} card @param {object} more */
   async _tell(kind, card, more = {}) {
-    const { client, host, impression, complain } = this._around;
+    const { client, host, complain } = this._around;
     try {
-      await client.did({ kind, lora: card.id, prompt: host.getPrompt().prompt, impression: impression(), ...more });
+      await client.did({ kind, lora: card.id, prompt: host.getPrompt().prompt, impression: this.impression, ...more });
       return true;
     } catch (error) {
       complain(/** @type {Error} */ (error));

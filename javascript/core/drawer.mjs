@@ -1,6 +1,7 @@
 /** The details of one LoRA, over the panel: all fields with their sources, example prompts, the user's own use. */
 
 import { fill, iconButton, make } from "./dom.mjs";
+import { preview } from "./preview.mjs";
 import { covered } from "./state.mjs";
 import { written } from "./tags.mjs";
 
@@ -45,6 +46,7 @@ export class Drawer {
     fill(this._title, card.name);
     fill(this._body, make("p.lr-muted", {}, say("loading")));
     this.element.hidden = false;
+    this._cover(true);
     this.element.scrollTop = 0;
     this._title.focus({ preventScroll: true });
     try {
@@ -60,7 +62,15 @@ export class Drawer {
   close() {
     this._wanted = "";
     this.element.hidden = true;
+    this._cover(false);
     if (this._from?.isConnected) this._from.focus({ preventScroll: true });
+  }
+
+  /** What lies below the drawer cannot be reached while it is open. @param {boolean} on */
+  _cover(on) {
+    for (const other of this.element.parentElement?.children ?? []) {
+      if (other !== this.element) other.toggleAttribute("inert", on);
+    }
   }
 
   /** @param {any} record @param {{made: number, strength: number | null, images: number}[]} uses */
@@ -69,14 +79,13 @@ export class Drawer {
     const { card } = record;
     const picture = make("div.lr-drawer-picture");
     if (card.preview && !covered(card.safety, this._level())) {
-      const image = make("img", { alt: say("previewOf", { name: card.name }) });
-      image.addEventListener("error", () => picture.remove());
-      this._client.preview(card.id, 384).then((address) => (image.src = address), () => picture.remove());
-      picture.append(image);
+      const around = { say, picture: () => this._client.preview(card.id, 384), video: () => this._client.video(card.id), nothing: () => picture.remove() };
+      preview(card, around, (element) => picture.append(element));
     }
+    const { model, low, high, source: from } = record.suggested;
     fill(
       this._body,
-      picture.firstChild && picture,
+      picture,
       make(
         "dl.lr-facts",
         {},
@@ -84,6 +93,7 @@ export class Drawer {
         ...fact(say("author"), card.author),
         ...fact(say("baseModel"), record.base_models.map((/** @type {any} */ one) => `${one.name} ${Math.round(one.probability * 100)}%`).slice(0, 3).join(", ")),
         ...fact(say("role"), card.role === "unknown" ? "" : card.role),
+        ...fact(say("strength"), `${written(model)} (${say("strengthRange", { low: written(low), high: written(high), source: from })})`),
         ...fact(say("allTriggers"), record.trigger_sets.map((/** @type {string[]} */ set) => set.join(", ")).join(" · ")),
         ...fact(say("tags"), [...record.user_tags, ...record.tags].join(", ")),
       ),

@@ -7,13 +7,15 @@ import { iconButton, make } from "./dom.mjs";
 /**
  * @param {import("./texts.mjs").Say} say @param {string} language "en" or "zh" @param {boolean} auto whether it is switched on
  * @param {object} parts that stand among the others
- * @param {HTMLElement} parts.list @param {HTMLElement} parts.why @param {HTMLElement} parts.drawer
+ * @param {HTMLElement} parts.list @param {HTMLElement} parts.why @param {HTMLElement} parts.shelf
+ * @param {HTMLElement} parts.encoder @param {HTMLElement} parts.drawer
  * @param {object} on what buttons do
  * @param {(on: boolean) => void} on.auto @param {() => void} on.refresh @param {() => void} on.back
  * @param {() => void} on.options the options were opened or closed
  */
 export function frame(say, language, auto, parts, on) {
-  const status = make("span.lr-status", { role: "status" });
+  const status = make("span.lr-status", { role: "status", tabindex: -1 });
+  const undo = make("button.lr-small", { type: "button", hidden: true }, say("undo"));
   const summary = make("span.lr-summary", { role: "status" });
   const message = make("div.lr-message");
   const hints = make("div.lr-hints");
@@ -44,13 +46,15 @@ export function frame(say, language, auto, parts, on) {
       gear,
     ),
     form,
-    make("div.lr-line", {}, back, summary, status),
+    make("div.lr-line", {}, back, summary, status, undo),
     message,
     parts.list,
     uses,
+    parts.encoder,
     hints,
     parts.why,
+    parts.shelf,
     parts.drawer,
   );
-  return { root, status, summary, message, hints, back, uses, form };
+  return { root, status, undo, summary, message, hints, back, uses, form };
 }

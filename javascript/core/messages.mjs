@@ -57,20 +57,17 @@ function progressOf(job, say) {
  * @param {object} around
  * @param {Say} around.say @param {Index | null} around.index
  * @param {string[]} around.notes of the answer
- * @param {{encoders: boolean, job: string} | null} around.encoder null: not known
+ * @param {boolean} around.lacking whether it is said elsewhere that an encoder is missing
  * @param {{enabled: boolean} | null} around.history null: not known
- * @param {() => void} around.fetchEncoder @param {() => void} around.remember switch the history on
+ * @param {() => void} around.remember switch the history on
  */
-export function drawHints(element, { say, index, notes, encoder, history, fetchEncoder, remember }) {
-  const lacking = encoder !== null && !encoder.encoders;
+export function drawHints(element, { say, index, notes, lacking, history, remember }) {
   const wanted = [...(index?.notices ?? []), ...notes].filter((note) => !(lacking && /encoder/i.test(note)));
   const progress = index?.job.progress;
-  const encoding = working(index) && index?.stage === "lexical" && progress?.stage === "encode" && progress.total;
+  const encoding = working(index?.job) && index?.stage === "lexical" && progress?.stage === "encode" && progress.total;
   fill(
     element,
     encoding && make("p.lr-hint", {}, say("improving", { done: progress.done, total: progress.total ?? 0 })),
-    lacking &&
-      make("p.lr-hint", {}, say("noEncoder"), encoder.job && make("button.lr-small", { type: "button", onclick: fetchEncoder }, say("fetchEncoder"))),
     history &&
       !history.enabled &&
       make("p.lr-hint", {}, say("historyOff"), make("button.lr-small", { type: "button", onclick: remember }, say("historyOn"))),

@@ -3,7 +3,8 @@
 import { make } from "./dom.mjs";
 import { LEVELS } from "./state.mjs";
 
-const DEFAULTS = { auto: "on", pause: "400", top: "6", blur: "suggestive", language: "" };
+const DEFAULTS = { auto: "on", pause: "400", top: "6", blur: "suggestive", cover: "blur", language: "" };
+const COVERS = ["blur", "omit", "exclude"];
 
 /** @returns {import("./types.mjs").Preferences} the browser's storage; forgets everything where there is none */
 function browserPreferences() {
@@ -59,6 +60,17 @@ export class Options {
     return /** @type {string[]} */ (LEVELS).includes(level) ? level : DEFAULTS.blur;
   }
 
+  /** @returns {string} what becomes of more explicit ones: "blur" previews, "omit" them, or "exclude" their LoRAs */
+  get cover() {
+    const cover = this._get("cover");
+    return COVERS.includes(cover) ? cover : DEFAULTS.cover;
+  }
+
+  /** @returns {string | null} the most explicit level to suggest; null: as the server has it */
+  get safety() {
+    return this.cover === "exclude" && this.blur !== "explicit" ? this.blur : null;
+  }
+
   /** @returns {string} "en", "zh", or "" for that of the host or browser */
   get language() {
     return this._get("language");
@@ -85,10 +97,10 @@ export class Options {
  * The form of the options.
  * @param {Options} options @param {import("./texts.mjs").Say} say
  * @param {{enabled: boolean} | null} history whether the server remembers; null: not known
- * @param {(name: "pause" | "top" | "blur" | "language") => void} changed @param {(on: boolean) => void} remember
+ * @param {(name: "pause" | "top" | "blur" | "cover" | "language") => void} changed @param {(on: boolean) => void} remember
  */
 export function optionsForm(options, say, history, changed, remember) {
-  /** @param {"pause" | "top" | "blur" | "language"} name @param {any} field */
+  /** @param {"pause" | "top" | "blur" | "cover" | "language"} name @param {any} field */
   const row = (name, field) => {
     field.addEventListener("change", () => {
       options.set(name, field.value);
@@ -105,6 +117,7 @@ export function optionsForm(options, say, history, changed, remember) {
     row("pause", make("input.lr-input", { type: "number", min: 100, max: 10_000, step: 50, value: options.pause })),
     row("top", make("input.lr-input", { type: "number", min: 1, max: 200, value: options.top })),
     row("blur", select(LEVELS.map((level) => [level, say(level)]), options.blur)),
+    row("cover", select(COVERS.map((cover) => [cover, say(/** @type {any} */ (`cover_${cover}`))]), options.cover)),
     row("language", select([["", say("languageAuto")], ["en", "English"], ["zh", "简体中文"]], options.language)),
     history && make("label.lr-option", {}, make("span", {}, say("remember")), keep),
   ];

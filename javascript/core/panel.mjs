@@ -7,13 +7,15 @@ import { ApiError, isOutdated } from "./client.mjs";
 import { Deeds } from "./deeds.mjs";
 import { fill } from "./dom.mjs";
 import { Drawer } from "./drawer.mjs";
+import { EncoderBox } from "./encoder.mjs";
 import { frame } from "./frame.mjs";
 import { drawUsed, usedOf } from "./in_use.mjs";
 import { CardList } from "./list.mjs";
 import { drawHints, drawMessage, sentence } from "./messages.mjs";
 import { Options, optionsForm } from "./options.mjs";
 import { ServerState } from "./server_state.mjs";
-import { phaseOf } from "./state.mjs";
+import { shelf } from "./shelf.mjs";
+import { covered, phaseOf } from "./state.mjs";
 import { languageOf, speaker } from "./texts.mjs";
 import { debounced } from "./timing.mjs";
 import { whyBox } from "./why.mjs";
@@ -57,14 +59,12 @@ class Panel {
     this._error = null;
     this._asked = ""; // what the latest question was about
     this._answered = ""; // the prompt that the answer is for
-    /** @type {number | null} */
-    this._impression = null;
     /** @type {Record<string, Card>} */
     this._known = {}; // every card seen, by id
     this._closed = false;
 
     this._typed = debounced(() => void this.refresh(), () => this._options.pause);
-    this._read = debounced(() => void this._seen(), () => DWELL);
+    this._read = debounced(() => void (this._answer && !this._similar && this._deeds.see(this._answer, this._answered)), () => DWELL);
     this._server = new ServerState(client, {
       change: () => this._draw(),
       news: () => void (this._options.auto && this.refresh()),
@@ -75,14 +75,29 @@ class Panel {
       client,
       host,
       say,
-      impression: () => this._impression,
-      announce: (text) => this._announce(text),
+      used: (id) => this._used().find((one) => one.id === id)?.name,
+      announce: (text, undo) => this._announce(text, undo),
       complain: (error) => this._complain(error),
       change: (id, change) => this._change(id, change),
       done: () => this._draw(),
     });
-    this._list = new CardList({ say, actions: this._actions(), level: this._options.blur, adjustable: Boolean(host.setStrength) });
-    this._drawer = new Drawer({ client, say, level: () => this._options.blur });
+    const { blur: level, cover } = this._options;
+    this._list = new CardList({ say, actions: this._actions(), level, omit: cover !== "blur", adjustable: Boolean(host.setStrength) });
+    this._drawer = new Drawer({ client, say, level: () => level });
+    this._encoder = new EncoderBox(say, {
+      fetch: () => this._try(this._server.fetchEncoder()),
+      stop: () => this._try(this._server.stopEncoder()),
+      address: (name, value) => this._server.setAddress(name, value),
+    });
+    this._shelf = shelf({
+      client,
+      say,
+      sentence: (error) => sentence(error, say),
+      insert: (card) => this._try(this._insertPlain(card)),
+      details: (card) => void this._drawer.open(card),
+      unlike: (card) => this._deeds.like(card),
+      unhide: (card) => this._deeds.hide(card),
+    });
     this._why = whyBox({
       client,
       say,
@@ -91,7 +106,7 @@ class Panel {
       details: (card) => void this._drawer.open(card),
       unhide: (card) => this._deeds.hide(card),
     });
-    const parts = { list: this._list.element, why: this._why.element, drawer: this._drawer.element };
+    const parts = { list: this._list.element, why: this._why.element, shelf: this._shelf.element, encoder: this._encoder.element, drawer: this._drawer.element };
     this._frame = frame(say, language, this._options.auto, parts, {
       auto: (on) => this._setAuto(on),
       refresh: () => void this.refresh(),
@@ -148,7 +163,7 @@ class Panel {
   _ask() {
     const { prompt, negative } = this._host.getPrompt();
     const active = this._host.active().slice(0, 100);
-    return { prompt, negative, active, base_model: this._host.baseModel() || null };
+    return { prompt, negative, active, base_model: this._host.baseModel() || null, safety: this._options.safety };
   }
 
   /** @param {Answer | null} answer @param {string} prompt that it is for */
@@ -159,7 +174,7 @@ class Panel {
     this._answer = answer;
     this._answered = prompt;
     this._error = null;
-    this._impression = null;
+    this._deeds.unseen();
     this._draw();
     if (answer?.suggestions.length && !this._similar) {
       this._read.call();
@@ -182,21 +197,6 @@ class Panel {
     this._draw();
   }
 
-  /** Tell that the suggestions were on screen for a while; they count as seen only then. */
-  async _seen() {
-    const answer = this._answer;
-    if (!answer || this._similar || document.hidden) return;
-    const shown = answer.suggestions.map(({ id, score, propensity }) => ({ id, score, propensity }));
-    const active = answer.active.map((one) => one.id).filter(Boolean);
-    const seen = { prompt: this._answered, shown, active, base_model: this._host.baseModel() };
-    try {
-      const { number } = await this._client.seen(seen);
-      if (answer === this._answer) this._impression = number;
-    } catch {
-      // A lost impression is no matter for the user.
-    }
-  }
-
   // -- what the user does --------------------------------------------------------------------------------------------
 
   /** @returns {import("./card.mjs").CardActions} */
@@ -212,6 +212,7 @@ class Panel {
       similar: (view) => void this._showSimilar(view.card),
       details: (view) => void this._drawer.open(view.card),
       preview: (id) => this._client.preview(id, 192),
+      video: (id) => this._client.video(id),
     };
   }
 
@@ -221,6 +222,14 @@ class Panel {
     for (const answer of [this._answer, this._similar?.answer]) {
       if (answer?.cards[id]) Object.assign(answer.cards[id], change);
     }
+    void this._shelf.look();
+  }
+
+  /** A LoRA that was not suggested now. @param {Card} card */
+  async _insertPlain(card) {
+    const { suggested, trigger_sets: sets } = await this._client.details(card.id);
+    const suggestion = this._answer?.suggestions.find((one) => one.id === card.id);
+    await this._deeds.insert(card, (suggestion?.strength ?? suggested).model, suggestion?.trigger_words ?? sets[0] ?? []);
   }
 
   /** @param {Card} card */
@@ -261,25 +270,26 @@ class Panel {
   _draw() {
     if (this._closed) return;
     const { prompt } = this._host.getPrompt();
-    const { index, encoder, history } = this._server;
+    const { index, encoder, history, byWords } = this._server;
     const phase = phaseOf({ prompt, auto: this._options.auto, error: this._error, index, answer: prompt.trim() ? this._answer : null });
     this._frame.root.dataset.phase = this._similar ? "similar" : phase;
     const answer = this._similar?.answer ?? (["ready", "nothing"].includes(phase) ? this._answer : null);
     const used = this._used();
     const wanted = (answer?.suggestions ?? [])
       .filter((one) => !this._deeds.dismissed.has(one.id) && (this._similar || !answer?.cards[one.id].hidden))
+      .filter((one) => this._options.cover !== "exclude" || !covered(/** @type {Answer} */ (answer).cards[one.id].safety, this._options.blur))
       .map((suggestion) => ({ card: /** @type {Answer} */ (answer).cards[suggestion.id], suggestion }));
     this._drawMessage(phase, wanted.length);
     this._list.show(wanted, new Map(used.filter((one) => one.id).map((one) => [one.id, one])));
     const sure = this._answer !== null && this._asked === JSON.stringify(this._ask());
     drawUsed(this._frame.uses, this._say, used, sure, (name, card) => void this._deeds.remove(name, card));
+    this._encoder.show(encoder, byWords);
     drawHints(this._frame.hints, {
       say: this._say,
       index,
       notes: answer?.notes ?? [],
-      encoder,
+      lacking: Boolean(encoder?.missing.length),
       history,
-      fetchEncoder: () => this._try(this._server.fetchEncoder()),
       remember: () => this._try(this._server.remember(true)),
     });
   }
@@ -323,8 +333,12 @@ class Panel {
     this._announce(sentence(error, this._say));
   }
 
-  /** @param {string} text */
-  _announce(text) {
-    fill(this._frame.status, text);
+  /** @param {string} text @param {() => void=} undo what takes it back */
+  _announce(text, undo) {
+    const { status, undo: button } = this._frame;
+    if (document.activeElement === button) status.focus({ preventScroll: true });
+    fill(status, text);
+    button.hidden = !undo;
+    button.onclick = undo ?? null;
   }
 }

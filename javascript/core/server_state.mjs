@@ -2,8 +2,7 @@
 
 import { working } from "./state.mjs";
 
-const WATCH = 700; // milliseconds between two looks at an index that is being built
-const ENCODER_JOBS = ["encoder", "models"]; // names under which a server may offer to fetch one
+const WATCH = 700; // milliseconds between two looks at long work
 
 export class ServerState {
   /**
@@ -20,26 +19,30 @@ export class ServerState {
     this.index = null;
     /** @type {{enabled: boolean} | null} */
     this.history = null;
-    /** @type {{encoders: boolean, job: string} | null} */
+    /** @type {import("./types.mjs").Encoder | null} */
     this.encoder = null;
+    this.byWords = false; // whether no encoder is in use
     this._closed = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._watching = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this._fetching = undefined;
   }
 
   close() {
     this._closed = true;
     clearTimeout(this._watching);
+    clearTimeout(this._fetching);
   }
 
   /** Look at everything. */
   async learn() {
     await this.watch();
     try {
-      const [history, statistics, { jobs }] = await Promise.all([this._client.history(), this._client.statistics(), this._client.jobs()]);
+      const [history, statistics] = await Promise.all([this._client.history(), this._client.statistics()]);
       this.history = history;
-      const job = jobs.find((one) => ENCODER_JOBS.includes(one.job));
-      this.encoder = { encoders: statistics.encoders.length > 0, job: job?.job ?? "" };
+      this.byWords = !statistics.encoders.length;
+      await this._watchEncoder();
     } catch {
       // Without these the panel lacks two hints; what matters is said by the question itself.
     }
@@ -56,9 +59,20 @@ export class ServerState {
       this._on.error(/** @type {Error} */ (error));
     }
     if (this._closed) return;
-    if (this.index && working(this.index)) this._watching = setTimeout(() => void this.watch(), WATCH);
+    if (this.index && working(this.index.job)) this._watching = setTimeout(() => void this.watch(), WATCH);
     this._on.change();
     if (before && before.version !== this.index?.version) this._on.news();
+  }
+
+  /** Look at the encoder, and again while it is being fetched; when it is there, at everything. */
+  async _watchEncoder() {
+    clearTimeout(this._fetching);
+    const before = working(this.encoder?.job);
+    this.encoder = await this._client.encoder();
+    if (this._closed) return;
+    if (working(this.encoder.job)) this._fetching = setTimeout(() => void this._watchEncoder().catch(this._on.error), WATCH);
+    this._on.change();
+    if (before && this.encoder.job.state === "done") await this.learn();
   }
 
   /** @param {boolean} on */
@@ -78,7 +92,18 @@ export class ServerState {
   }
 
   async fetchEncoder() {
-    await this._client.start(this.encoder?.job ?? "");
-    await this.watch();
+    await this._client.start("encoder");
+    await this._watchEncoder();
+  }
+
+  async stopEncoder() {
+    await this._client.cancel("encoder");
+    await this._watchEncoder();
+  }
+
+  /** Where to fetch the encoder from. @param {"mirror" | "proxy"} name @param {string} value */
+  async setAddress(name, value) {
+    await this._client.setSettings({ [name]: value || null });
+    await this._watchEncoder();
   }
 }

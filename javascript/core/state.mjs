@@ -25,16 +25,16 @@ export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
  */
 export function phaseOf({ prompt, auto, error, index, answer }) {
   if (error) return "error";
-  if (index?.stage === "empty") return working(index) ? "indexing" : "unindexed";
+  if (index?.stage === "empty") return working(index.job) ? "indexing" : "unindexed";
   if (!prompt.trim()) return "empty";
   if (!answer) return auto ? "waiting" : "paused";
   if (!answer.suggestions.length) return "none";
   return answer.abstained ? "nothing" : "ready";
 }
 
-/** @param {Index | null} index @returns {boolean} whether it is being built */
-export function working(index) {
-  return index?.job.state === "running" || index?.job.state === "waiting";
+/** @param {import("./types.mjs").Job | null | undefined} job @returns {boolean} whether it goes on or is about to */
+export function working(job) {
+  return job?.state === "running" || job?.state === "waiting";
 }
 
 /**

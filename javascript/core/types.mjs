@@ -50,6 +50,14 @@
  * @property {{stage: string, done: number, total: number | null, seconds_left: number | null} | null} progress
  * @property {string} error
  *
+ * @typedef {object} Encoder what the profile in use lacks
+ * @property {{model: string, lenses: string[], size: number | null}[]} missing
+ * @property {number | null} size bytes to download, about; null: known once it was asked for
+ * @property {boolean} fetchable
+ * @property {string | null} mirror null: not to be seen or changed from here
+ * @property {string | null} proxy
+ * @property {Job} job
+ *
  * @typedef {object} Index
  * @property {"empty" | "lexical" | "full"} stage
  * @property {string} version

@@ -15,9 +15,11 @@ from ..types import (
     Example,
     Lora,
     Origin,
+    Query,
     RoleGuess,
     Safety,
     Stats,
+    Strength,
     StrengthHint,
 )
 from .cards import Card, SafetyName, Wishes, card, safety_level, safety_name
@@ -104,6 +106,7 @@ class Record(Struct, frozen=True, kw_only=True):
     hashes: tuple[str, ...]
     model_id: str
     version_id: str
+    suggested: Strength  # without any prompt
     partner: str  # id of the other half of a pair
     noise: str
     sources: tuple[Source, ...]  # what each source says, also what lost
@@ -171,8 +174,14 @@ def details(context: Context, id: str, _: Nothing) -> Record:
     recommender = context.recommender()
     found = recommender.details(context.lora(id).id)
     lora = found.lora
-    own = {name: getattr(lora, name) for name in Record.__struct_fields__ if name not in ("card", "sources")}
-    return Record(card=card(lora, context.wishes(recommender)), sources=tuple(map(_source, found.claims)), **own)
+    made = ("card", "sources", "suggested")
+    own = {name: getattr(lora, name) for name in Record.__struct_fields__ if name not in made}
+    return Record(
+        card=card(lora, context.wishes(recommender)),
+        sources=tuple(map(_source, found.claims)),
+        suggested=recommender.strength(lora.id, Query(prompt="")),
+        **own,
+    )
 
 
 def uses(context: Context, id: str, _: Nothing) -> Uses:

@@ -217,7 +217,8 @@ def test_history_can_be_switched_off_and_on(page: Any, server: Any) -> None:
 
 
 def test_without_encoder_it_says_so(page: Any) -> None:
-    page.wait("document.querySelector('.lr-hints').innerText.includes('lorarec models pull')")
+    page.wait("document.querySelector('.lr-encoder').innerText.includes('Matching by words only')")
+    assert page.text(".lr-encoder .lr-primary") == "Fetch the encoder"
 
 
 def test_chinese(written: Any) -> None:
