@@ -116,7 +116,7 @@ class Panel {
     element.append(this._frame.root);
     this._unlisten = host.onPromptChange(() => this._changed());
     this._draw();
-    void this._lookAround();
+    void this._lookAround(false);
   }
 
   destroy() {
@@ -130,11 +130,11 @@ class Panel {
     this._frame.root.remove();
   }
 
-  /** Look at the server, then ask. */
-  async _lookAround() {
+  /** Look at the server, then ask. @param {boolean} anyway whether the user wants it, auto or not */
+  async _lookAround(anyway) {
     await this._server.learn();
     this._drawOptions();
-    await this.refresh();
+    if (!this._closed && (anyway || this._options.auto)) await this.refresh();
   }
 
   /** Ask for suggestions now. */
@@ -316,7 +316,7 @@ class Panel {
       refresh: () => void this.refresh(),
       again: () => {
         this._error = null;
-        void this._lookAround();
+        void this._lookAround(true);
       },
       start: () => void this._server.startIndex().catch((error) => this._failed(error)),
       stop: () => this._try(this._server.stopIndex()),

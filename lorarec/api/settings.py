@@ -24,10 +24,12 @@ _log = logging.getLogger(__name__)
 # What clients may change. All else names folders or models of this machine, or runs what is there.
 EDITABLE = (
     *("include", "exclude", "top", "min_score", "diversity", "explore", "collapse", "safety", "profile", "threads"),
-    *("wait_seconds", "history", "history_exclude", "project"),
+    *("wait_seconds", "history", "project"),
 )
-# Addresses that this machine calls: seen and changed only by those who sit at it, or had to log in.
+# Addresses that this machine calls, and patterns that it runs over every prompt: seen and changed only by those who sit
+# at it, or had to log in.
 ADDRESSES = ("mirror", "proxy")
+TRUSTED = (*ADDRESSES, "history_exclude")
 _ADDRESS = re.compile(r"https?://[^/\s]\S*")
 
 
@@ -45,7 +47,7 @@ def _type(name: str) -> Any:
 
 Changes = msgspec.defstruct(
     "Changes",
-    [(name, _type(name) | None | UnsetType, UNSET) for name in (*EDITABLE, *ADDRESSES)],
+    [(name, _type(name) | None | UnsetType, UNSET) for name in (*EDITABLE, *TRUSTED)],
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
@@ -77,7 +79,7 @@ class AllSettings(Struct, frozen=True):
 def show(context: Context, _: Nothing, request: Request) -> AllSettings:
     """All settings."""
     now, default = context.recommender().settings, Settings()
-    open_ = (*EDITABLE, *ADDRESSES) if context.trusts(request) else EDITABLE
+    open_ = (*EDITABLE, *TRUSTED) if context.trusts(request) else EDITABLE
     return AllSettings(tuple(_setting(name, now, default, name in open_) for name in OPTIONS))
 
 
@@ -90,15 +92,15 @@ def change(context: Context, changes: Struct, request: Request) -> AllSettings:
         Refused: an address is changed from another machine without a login.
     """
     default = Settings()
-    given = {name: value for name in (*EDITABLE, *ADDRESSES) if (value := getattr(changes, name)) is not UNSET}
-    for name in ADDRESSES:
+    given = {name: value for name in (*EDITABLE, *TRUSTED) if (value := getattr(changes, name)) is not UNSET}
+    for name in TRUSTED:
         if name not in given:
             continue
         if not context.trusts(request):
             raise Refused(
                 403, "not_from_here", f"{name} is changed on the machine itself: `lorarec settings set`", field=name
             )
-        if given[name] and not _ADDRESS.fullmatch(given[name]):
+        if name in ADDRESSES and given[name] and not _ADDRESS.fullmatch(given[name]):
             raise UsageError(f"{name} is {given[name]!r}, which is no address; one looks like https://hf-mirror.com")
     new = {name: getattr(default, name) if value is None else value for name, value in given.items()}
     if new:

@@ -23,7 +23,7 @@ from ..measure import process, tables
 from ..measure.bench_data import Bench
 from ..present import print_json
 from ..progress import progress
-from . import bench_history
+from . import bench_faces, bench_history
 from .bench_history import EVENTS
 from .bench_suite import LARGE, Suite
 from .common import add_json
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         rows += bench_history.harvests(suite, images)
         if args.large:
             rows += bench_history.events(suite)
+        rows += bench_faces.servers(suite, count, 10 if args.quick else 60)
         rows += suite.scans(files)
         rows += suite.throughput(bench, 300 if args.quick else 1500)
         rows += suite.start(5 if args.quick else 15)

@@ -156,6 +156,9 @@ def test_other_machines_neither_see_nor_name_them(lacking, data, hub):
     shown = {one["name"]: one for one in lacking("GET", "/settings", peer=ELSEWHERE).json["settings"]}
     assert shown["mirror"]["value"] is None and not shown["mirror"]["editable"]
     assert lacking("PUT", "/settings", {"top": 3}, peer=ELSEWHERE).status == 200
+    slow = {"history_exclude": ["(a+)+$"]}  # a pattern that would hold up every prompt
+    assert lacking("PUT", "/settings", slow, peer=ELSEWHERE).code == "not_from_here"
+    assert lacking("PUT", "/settings", {"history_exclude": ["secret"]}).status == 200
     assert hub.address not in json.dumps(lacking("GET", "/settings", peer=ELSEWHERE).json)
 
 

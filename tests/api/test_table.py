@@ -83,6 +83,18 @@ def test_head_is_get(client):
     assert client("HEAD", "/health").status == 200
 
 
+def test_who_asks_for_the_head_of_events_takes_nobodys_place(client):
+    for _ in range(40):
+        reply = client("HEAD", "/events")
+        assert (reply.status, reply.response.events) == (200, None)
+    assert client("GET", "/events").status == 200
+
+
+@pytest.mark.parametrize("prompt", ['"\\ud800"', '"\\u0000"', '"' + "\\u202e" * 900 + '"', '"' + "é\u0301" * 9000 + '"'])
+def test_no_prompt_is_too_strange(client, prompt):
+    assert client("POST", "/suggestions", f'{{"prompt": {prompt}}}'.encode()).status in (200, 400)
+
+
 @pytest.mark.parametrize("path", ["", "/", "/nothing", "/loras/", "/loras/a/b/c", "/jobs", "/../loras", "/loras/a%2fb"])
 def test_what_is_not_there_says_so(client, path):
     reply = client("GET" if path != "/jobs" else "PUT", path)
