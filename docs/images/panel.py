@@ -47,7 +47,14 @@ STUB = """(() => {
 
 JOB = {"job": "index", "state": "done", "change": 1, "progress": None, "report": None, "error": ""}
 INDEX = {"stage": "full", "version": "x", "loras": 60, "folders": 1, "notices": [], "job": JOB}
-HERE_ALREADY = {"missing": [], "size": 0, "fetchable": True, "mirror": "", "proxy": "", "job": {**JOB, "job": "encoder"}}
+HERE_ALREADY = {
+    "missing": [],
+    "size": 0,
+    "fetchable": True,
+    "mirror": "",
+    "proxy": "",
+    "job": {**JOB, "job": "encoder"},
+}
 LACKING = {**HERE_ALREADY, "missing": [{"model": "all-MiniLM-L6-v2", "lenses": ["semantic"], "size": 91_600_000}]}
 LACKING |= {"size": 91_600_000}
 FAULT = (
@@ -105,7 +112,10 @@ STATES: dict[str, tuple[str, dict[str, Any], Sequence[str], str]] = {
     "no-encoder": (PROMPT, WORDS, (), ".lr-encoder"),
     "fetching": (
         PROMPT,
-        {**WORDS, "GET /encoder": {**LACKING, "job": running("encoder", step("download", 34_000_000, 91_600_000, 12.0))}},
+        {
+            **WORDS,
+            "GET /encoder": {**LACKING, "job": running("encoder", step("download", 34_000_000, 91_600_000, 12.0))},
+        },
         (),
         ".lr-encoder",
     ),
@@ -168,7 +178,7 @@ def main() -> None:
                 picture.save(args.all / f"{state}-{'dark' if dark else 'light'}-{width}.png")
 
 
-class _serving:  # noqa: N801 - a context manager
+class _serving:
     """A browser and the address of a real server over the sample collection."""
 
     def __init__(self, place: Path) -> None:
@@ -217,7 +227,10 @@ def _photograph(browser: Any, url: str, state: str, dark: bool, width: int) -> I
     page.call("Page.addScriptToEvaluateOnNewDocument", source=STUB.replace("TOLD", json.dumps(told)))
     page.go(url)
     page.wait("document.querySelector('.lr-panel')")
-    narrow = f".page {{ display: block; padding: 0 }} .page-prompt {{ display: none }} .page-panel {{ width: {width}px; min-height: 0; border: 0; border-radius: 0 }}"
+    narrow = (
+        ".page { display: block; padding: 0 } .page-prompt { display: none }"
+        f".page-panel {{ width: {width}px; min-height: 0; border: 0; border-radius: 0 }}"
+    )
     page.run(
         "(() => { const sheet = new CSSStyleSheet(); sheet.replaceSync(" + json.dumps(narrow) + ");"
         "document.adoptedStyleSheets = [sheet]; })()"

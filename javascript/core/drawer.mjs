@@ -24,12 +24,9 @@ export class Drawer {
     /** @type {HTMLElement | null} */
     this._from = null;
     this._wanted = "";
-    this.element = make(
-      "section.lr-drawer",
-      { role: "dialog", "aria-label": say("details"), hidden: true },
-      make("header.lr-drawer-head", {}, this._title, iconButton("dismiss", say("close"), () => this.close())),
-      this._body,
-    );
+    const head = make("header.lr-drawer-head", {}, this._title, iconButton("dismiss", say("close"), () => this.close()));
+    this._page = make("div.lr-drawer-page", {}, head, this._body);
+    this.element = make("section.lr-drawer", { role: "dialog", "aria-label": say("details"), hidden: true }, this._page);
     this.element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
@@ -47,7 +44,7 @@ export class Drawer {
     fill(this._body, make("p.lr-muted", {}, say("loading")));
     this.element.hidden = false;
     this._cover(true);
-    this.element.scrollTop = 0;
+    this._page.scrollTop = 0;
     this._title.focus({ preventScroll: true });
     try {
       const [record, own] = await Promise.all([this._client.details(card.id), this._client.uses(card.id)]);

@@ -54,7 +54,7 @@ export function shelf({ client, say, sentence, insert, details, unlike, unhide }
     return make(
       "li.lr-why-row",
       {},
-      make("span.lr-head", {}, make("strong.lr-name", { title: card.lora }, card.name), card.base_model && make("span.lr-badge", {}, card.base_model.name)),
+      make("span.lr-why-head", {}, make("strong.lr-name", { title: card.lora }, card.name), card.base_model && make("span.lr-badge", {}, card.base_model.name)),
       make(
         "span.lr-row-actions",
         {},

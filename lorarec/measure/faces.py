@@ -1,4 +1,4 @@
-"""Many clients of one server, each typing: how long answers take, and what becomes of questions overtaken by newer ones."""
+"""Many clients of one server, each typing: how long answers take, and which questions a newer one overtook."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Asker:
         self._number = 0
         self._connection: http.client.HTTPConnection | None = None
 
-    def ask(self, prompt: str, load: Load, *, alone: bool = False) -> None:
-        """Ask for suggestions; ``alone``: over a connection of its own, beside others of this client."""
+    def ask(self, prompt: str, load: Load, *, alone: bool = False) -> int:
+        """Ask for suggestions; ``alone``: over a connection of its own, beside others of this client. Its number."""
         with self._lock:
-            self._number += 1
-            body = {"prompt": prompt, "client": self._name, "number": self._number, "top": 6}
+            self._number = number = self._number + 1
+        body = {"prompt": prompt, "client": self._name, "number": number, "top": 6}
         connection = self._connection
         if alone or connection is None:
             connection = http.client.HTTPConnection(*self._at, timeout=TIMEOUT)
@@ -70,6 +70,7 @@ class Asker:
             self._connection = None
         if alone:
             connection.close()
+        return number
 
     def close(self) -> None:
         """Hang up."""
@@ -88,7 +89,7 @@ def one_user(url: str, prompts: Sequence[str], pause: float) -> Load:
 
 
 def many_users(url: str, prompts: Sequence[str], clients: int, seconds: float, every: float) -> Load:
-    """Clients that ask a changed prompt every so many seconds, each beginning at its own moment; every prompt is new."""
+    """Clients that ask a new prompt every so many seconds, each beginning at its own moment."""
     loads = [Load() for _ in range(clients)]
     starts = random.Random(0)
     begun = time.monotonic()
@@ -112,20 +113,21 @@ def typing(url: str, prompts: Sequence[str], clients: int, keys: int) -> tuple[L
     Returns:
         What they met, and how many of the newest questions were answered.
     """
-    loads = [[Load() for _ in range(keys)] for _ in range(clients)]
+    loads: list[dict[int, Load]] = [{} for _ in range(clients)]  # by the questions' numbers
 
     def client(number: int) -> None:
         asker = Asker(url, f"typist-{number}")
 
         def key(turn: int) -> None:
             time.sleep(turn * 0.004)
-            asker.ask(prompts[(number * keys + turn) % len(prompts)], loads[number][turn], alone=True)
+            load = Load()
+            loads[number][asker.ask(prompts[(number * keys + turn) % len(prompts)], load, alone=True)] = load
 
         _together([partial(key, turn) for turn in range(keys)])
 
     _together([partial(client, number) for number in range(clients)])
-    newest = sum(bool(load[-1].answered) for load in loads)
-    return _sum([load for each in loads for load in each]), newest
+    newest = sum(bool(each[max(each)].answered) for each in loads)
+    return _sum([load for each in loads for load in each.values()]), newest
 
 
 def _together(works: Sequence[Callable[[], None]]) -> None:

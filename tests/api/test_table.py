@@ -90,7 +90,9 @@ def test_who_asks_for_the_head_of_events_takes_nobodys_place(client):
     assert client("GET", "/events").status == 200
 
 
-@pytest.mark.parametrize("prompt", ['"\\ud800"', '"\\u0000"', '"' + "\\u202e" * 900 + '"', '"' + "é\u0301" * 9000 + '"'])
+@pytest.mark.parametrize(
+    "prompt", ['"\\ud800"', '"\\u0000"', '"' + "\\u202e" * 900 + '"', '"' + "é\u0301" * 9000 + '"']
+)
 def test_no_prompt_is_too_strange(client, prompt):
     assert client("POST", "/suggestions", f'{{"prompt": {prompt}}}'.encode()).status in (200, 400)
 

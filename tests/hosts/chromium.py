@@ -109,7 +109,12 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         port = profile / "DevToolsActivePort"
-        lines = wait_for(lambda: port.read_text().split("\n") if port.exists() else [], why="the browser starts")
+
+        def written() -> list[str]:
+            lines = port.read_text().split("\n") if port.exists() else []
+            return lines if len(lines) > 1 and lines[1] else []
+
+        lines = wait_for(written, 3 * SECONDS, why="the browser starts")
         self._socket = _Socket(f"ws://127.0.0.1:{lines[0]}{lines[1]}")
         self._number = 0
         self.events: list[dict[str, Any]] = []

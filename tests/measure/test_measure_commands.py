@@ -9,6 +9,7 @@ import pytest
 
 from lorarec import cli
 from lorarec.commands import bench as bench_command
+from lorarec.commands import bench_faces
 from lorarec.commands import evaluate
 from lorarec.measure.bench_data import Bench
 from lorarec.measure.protocol import TASKS
@@ -158,6 +159,9 @@ def test_bench_with_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str
     rows = suite.suggestions(40)
     assert [row.unit for row in rows] == ["×", "×", "MB"]
     assert all(row.value > 0 for row in rows[:2]) and 50 < rows[2].value < 2000
+    ratio, errors, newest = bench_faces.servers(suite, 40, 4.0)
+    assert ratio.value > 0 and "answers in 4 s" in ratio.detail
+    assert (errors.value, newest.value) == (0, 100), errors.detail
 
 
 def test_bench_refuses_folders(capsys: pytest.CaptureFixture[str]) -> None:
