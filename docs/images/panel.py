@@ -111,7 +111,7 @@ STATES: dict[str, tuple[str, dict[str, Any], Sequence[str], str]] = {
     ),
     "no-encoder": (PROMPT, WORDS, (), ".lr-encoder"),
     "fetching": (
-        PROMPT,
+        "",
         {
             **WORDS,
             "GET /encoder": {**LACKING, "job": running("encoder", step("download", 34_000_000, 91_600_000, 12.0))},

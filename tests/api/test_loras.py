@@ -144,3 +144,8 @@ def test_the_users_own_use(client, made):
 def test_only_ids_lead_to_a_lora(client, path, name):
     reply = client("GET", path.format(name))
     assert (reply.status, reply.code) in {(404, "unknown_lora"), (404, "not_found")}
+
+
+def test_a_strength_is_suggested_without_any_prompt(client):
+    suggested = client.get(f"/loras/{client.id('moon_priestess')}")["suggested"]
+    assert suggested["model"] == 0.7 and suggested["low"] <= 0.7 <= suggested["high"] and suggested["source"]
