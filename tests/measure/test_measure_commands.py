@@ -9,8 +9,7 @@ import pytest
 
 from lorarec import cli
 from lorarec.commands import bench as bench_command
-from lorarec.commands import bench_faces
-from lorarec.commands import evaluate
+from lorarec.commands import bench_faces, evaluate
 from lorarec.measure.bench_data import Bench
 from lorarec.measure.protocol import TASKS
 from lorarec.rank.blend import Calibration, Model, Net, shipped

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from lorarec.commands.bench_faces import serving  # noqa: E402 - of this repository, installed or not
 from lorarec.commands.bench_suite import Suite, token_counter  # noqa: E402
-from lorarec.measure import speed, tables  # noqa: E402
+from lorarec.measure import faces, speed, tables  # noqa: E402
 from lorarec.measure.speed import Measured  # noqa: E402
 from lorarec.recommender import Recommender  # noqa: E402
 from lorarec.settings import load, save  # noqa: E402
@@ -39,15 +39,20 @@ FRAME = 1000 / 60  # milliseconds
 ROAD = """(async (prompt) => {
   const list = document.querySelector(".lr-list");
   let took = NaN;
+  let answered = false;
   const real = globalThis.fetch;
   globalThis.fetch = async (path, init) => {
     const answer = await real(path, init);
-    if (String(path).endsWith("/suggestions")) answer.clone().json().then((body) => (took = body.took_ms));
-    return answer;
+    if (!String(path).endsWith("/suggestions")) return answer;
+    const text = await answer.text();
+    took = JSON.parse(text).took_ms;
+    answered = true;
+    return new Response(text, {status: answer.status});
   };
   const box = document.querySelector("#prompt");
   const changed = new Promise((resolve) => {
     const watch = new MutationObserver(() => {
+      if (!answered) return;
       watch.disconnect();
       requestAnimationFrame(() => setTimeout(() => resolve(performance.now())));
     });
@@ -57,7 +62,6 @@ ROAD = """(async (prompt) => {
   const begun = performance.now();
   box.dispatchEvent(new Event("input"));
   const painted = await changed;
-  while (Number.isNaN(took)) await new Promise((resolve) => setTimeout(resolve, 5));
   globalThis.fetch = real;
   return {road: painted - begun - PAUSE, took};
 })(PROMPT)"""
@@ -196,6 +200,7 @@ def main() -> None:
         rows: list[Measured] = []
         if {"road", "cards"} & set(args.rows):
             with serving(folder, data) as url, chromium.Browser(Path(scratch, "profile")) as browser:
+                faces.one_user(url, prompts[-3:], 0.0)  # opens the encoder
                 for name, top, measure in _in_browser(args.count):
                     if name in args.rows:
                         page = browser.page("about:blank")
