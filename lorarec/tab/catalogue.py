@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ..api import loras
 from ..api.cards import Card
-from ..api.fields import Nothing
+from ..api.fields import Nothing, RoleName
 from ..api.loras import Amount, Browse, Sort
 from ..api.wire import decode_body, encode
 from . import charts, markup, pictures
@@ -38,9 +38,10 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
                     max_lines=1,
                 )
             }
-            for name in ("base_model", "role", "tag"):
+            roles = [(say(f"role_{one}"), one) for one in get_args(RoleName)]
+            for name, choices in (("base_model", []), ("role", roles), ("tag", [])):
                 fields[name] = ui.make(
-                    "Dropdown", f"catalogue_{name}", label=say(name), choices=[], value=[], multiselect=True
+                    "Dropdown", f"catalogue_{name}", label=say(name), choices=choices, value=[], multiselect=True
                 )
             fields["folder"] = ui.make("Dropdown", "catalogue_folder", label=say("folder"), choices=[], value=None)
             safeties = [(say("any"), ""), *((say(f"safety_{one}"), one) for one in get_args(loras.SafetyName))]
@@ -95,14 +96,13 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
     def fill(start: int, *values: Any) -> Any:
         facets = loras.facets(context, Nothing())
         choices = [
-            ui.update(choices=_choices(facets.base_models)),
-            ui.update(choices=[(f"{say(f'role_{one.name}')} ({one.count})", one.name) for one in facets.roles]),
-            ui.update(choices=_choices(facets.tags)),
-            ui.update(choices=[(say("any"), ""), *_choices(facets.folders)]),
+            ui.update(choices=ui.choices(_counted(facets.base_models))),
+            ui.update(choices=ui.choices(_counted(facets.tags))),
+            ui.update(choices=ui.choices([(say("any"), ""), *_counted(facets.folders)])),
         ]
         return [*choices, *listed(start, *values)]
 
-    chosen = [fields[name] for name in ("base_model", "role", "tag", "folder")]
+    chosen = [fields[name] for name in ("base_model", "tag", "folder")]
     return fill, [offset, *inputs], [*chosen, *shown]
 
 
@@ -163,5 +163,5 @@ def _marks(card: Card, say: Say) -> Html:
     return markup.chips(found) if found else Html("")
 
 
-def _choices(amounts: tuple[Amount, ...]) -> list[tuple[str, str]]:
+def _counted(amounts: tuple[Amount, ...]) -> list[tuple[str, str]]:
     return [(f"{one.name} ({one.count})", one.name) for one in amounts if one.name]

@@ -69,11 +69,28 @@ class Ui:
         if "buttons" in known:  # Gradio 6 names what older ones switch on one by one
             given = [word for word in ("copy", "download") if options.pop(f"show_{word}_button", False)]
             options.setdefault("buttons", given)
+        values = self._labels(kind, options)
         if name:
             options["elem_id"] = PREFIX + name
         made = cls(**{option: value for option, value in options.items() if option in known})
+        made.lorarec_values = values
         made.do_not_save_to_config = True  # A1111 would keep today's values in ui-config.json as defaults for ever
         return made
+
+    def _labels(self, kind: str, options: dict[str, Any]) -> dict[Any, Any]:
+        """What Gradio 3's drop-downs mean by their labels: it knows no values beside them."""
+        choices = options.get("choices", ())
+        if self.major >= 4 or kind != "Dropdown" or not any(isinstance(one, tuple) for one in choices):
+            return {}
+        values = dict(choices)
+        options["choices"] = list(values)
+        if "value" in options and not options.get("multiselect"):
+            options["value"] = next((label for label, value in choices if value == options["value"]), None)
+        return values
+
+    def choices(self, pairs: Sequence[tuple[str, str]]) -> list[Any]:
+        """New choices of a drop-down, (label, value) each; Gradio 3 shows the values."""
+        return [value for _, value in pairs] if self.major < 4 else list(pairs)
 
     def html(self, name: str, value: str = "") -> Any:
         """A place for HTML of ours."""
@@ -136,9 +153,12 @@ class Ui:
         box = self.make("Textbox", name, label=name, show_label=False, elem_classes=["lorarec-hidden"])
 
         def told(text: str, *values: Any) -> Any:
-            return handler((text or "").partition(" ")[0], *values)
+            if not text:  # some releases call a component changed when it appears
+                return [self.update() for _ in outputs]
+            return handler(text.partition(" ")[0], *values)
 
-        self.on(box.input, told, [box, *inputs], outputs)
+        # Not `input`: Gradio 6 then hands over the value that the box had before.
+        self.on(box.change, told, [box, *inputs], outputs)
 
     def poll(self, event: Any, state: str, button: str) -> None:
         """From an event on, press a button while the job shown in ``state`` is at work."""
@@ -162,4 +182,21 @@ class Ui:
         self, event: Any, answer: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], quiet: bool
     ) -> None:
         progress = "hidden" if quiet else "minimal"
+        maps = [getattr(one, "lorarec_values", {}) for one in inputs]
+        if any(maps):
+            answer = _translated(answer, maps)
         event(answer, list(inputs), list(outputs), queue=False, show_progress=progress, **self._private)
+
+
+def _translated(answer: Callable[..., Any], maps: Sequence[dict[Any, Any]]) -> Callable[..., Any]:
+    """A handler that gets the values of labels; what stands before the inputs is left as it is."""
+
+    def translate(*values: Any) -> Any:
+        lead = len(values) - len(maps)
+        meant = [
+            [known.get(one, one) for one in value] if isinstance(value, list) else known.get(value, value)
+            for known, value in zip(maps, values[lead:], strict=True)
+        ]
+        return answer(*values[:lead], *meant)
+
+    return translate

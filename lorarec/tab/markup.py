@@ -36,7 +36,7 @@ def join(parts: Iterable[Part], between: str = "") -> Html:
     return Html(safe(between).join(map(safe, parts)))
 
 
-def tag(name: str, *parts: Part, **attributes: Part) -> Html:
+def tag(name: str, /, *parts: Part, **attributes: Part) -> Html:
     """An element: ``tag("p", "a < b", class_="lrt-dim")``. Attributes that are None or False are left out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{safe("" if value is True else value)}"'
@@ -73,7 +73,10 @@ def table(columns: Sequence[Part], rows: Iterable[Sequence[Part]], *, label: str
         kind: a class for its look.
     """
     head = tag("tr", *(tag("th", column, scope="col") for column in columns))
-    body = (tag("tr", *(tag("td", cell) for cell in row)) for row in rows)
+    body = (
+        tag("tr", *(tag("td", cell, data_label=name or None) for name, cell in zip(columns, row, strict=True)))
+        for row in rows
+    )
     inner = tag("table", tag("thead", head), tag("tbody", *body), class_=f"lrt-table {kind}".strip())
     return tag("div", inner, class_="lrt-scroll", role="region", aria_label=label, tabindex="0")
 

@@ -31,7 +31,7 @@ def build(context: Context, *, language: str = "en", machine: bool = False) -> N
     """
     ui = Ui(speaker(language), machine=machine)
     say = ui.say
-    with ui.make("Column", "tab", elem_classes=["lorarec-tab"]):
+    with ui.make("Column", "tab"):
         # Inside a host's Blocks neither css nor head of our own would count; a style element in the body does.
         ui.html("style", Html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>"))
         ui.tabs = ui.make("Tabs", "tabs")

@@ -43,22 +43,23 @@ def build(ui: Ui, context: Context) -> None:
         page = loras.browse(context, Browse(search=(text or "")[:200], limit=OFFERED))
         if not page.loras:
             raise UsageError(say("find_none"))
-        choices = [(f"{one.name} ({one.lora})", one.id) for one in page.loras]
+        choices = ui.choices([(f"{one.name} ({one.lora})", one.lora) for one in page.loras])
         more = say("find_more", count=page.total - OFFERED) if page.total > OFFERED else ""
-        return ui.update(choices=choices, value=page.loras[0].id), markup.note(more)
+        return ui.update(choices=choices, value=page.loras[0].lora), markup.note(more)
 
-    def like(id_: str | None, count: float, above: str) -> Any:
-        if not id_:
+    def like(path: str | None, count: float, above: str) -> Any:
+        if not path:
             raise UsageError(say("find_first"))
-        answer = suggestions.similar(context, id_, SimilarQuery(top=int(count)))
+        lora = context.recommender().find(path)
+        answer = suggestions.similar(context, lora.id, SimilarQuery(top=int(count)))
         drawn = result_table(answer, context, details.link, above, say)
-        head = markup.note(say("similar_to", name=context.lora(id_).name), "good")
+        head = markup.note(say("similar_to", name=lora.name), "good")
         return [drawn, *chosen.filled(answer, "", above), markup.join((head, markup.notes(answer.notes)))]
 
     def jump(id_: str, count: float, above: str) -> Any:
         lora = context.lora(id_)
-        which_now = ui.update(choices=[(f"{lora.name} ({lora.path})", lora.id)], value=lora.id)
-        return [ui.go_to("similar"), which_now, *like(lora.id, count, above)]
+        choices = ui.choices([(f"{lora.name} ({lora.path})", lora.path)])
+        return [ui.go_to("similar"), ui.update(choices=choices, value=lora.path), *like(lora.path, count, above)]
 
     ui.on(find.click, found, [search], [which, note])
     ui.on(search.submit, found, [search], [which, note])

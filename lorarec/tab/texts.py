@@ -366,7 +366,7 @@ def speaker(language: str) -> Say:
     """Speaks a language: simplified Chinese for "zh…", English for all else."""
     which = 1 if language.lower().startswith("zh") else 0
 
-    def say(name: str, **values: object) -> str:
+    def say(name: str, /, **values: object) -> str:
         return TEXTS[name][which].format(**values)
 
     return say
