@@ -18,7 +18,7 @@ BASE = {
     "meter",
 }
 SIBLINGS = {"catalog", "encode", "prompt", "index", "rank", "measure", "history", "learn", "describe"}
-SHELLS = {"api", "tab", "cli", "commands", "__main__"}  # everything else at the top of lorarec/ wires the siblings together
+SHELLS = {"api", "tab", "cli", "commands", "__main__"}  # all else at the top of lorarec/ wires the siblings together
 
 HOSTS = {"folder_paths", "comfy", "comfy_api", "nodes", "server", "modules", "gradio", "aiohttp", "fastapi"}
 LAZY = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..api import loras
-from ..api.cards import Card
+from ..api.cards import Card, SafetyName
 from ..api.fields import Nothing, RoleName
 from ..api.loras import Amount, Browse, Sort
 from ..api.wire import decode_body, encode
@@ -13,7 +13,7 @@ from . import charts, markup, pictures
 from .compat import Ui
 from .details import Details, size
 from .markup import Html, tag
-from .results import Link, level
+from .results import Link, level, where
 from .texts import Say
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
                     "Dropdown", f"catalogue_{name}", label=say(name), choices=choices, value=[], multiselect=True
                 )
             fields["folder"] = ui.make("Dropdown", "catalogue_folder", label=say("folder"), choices=[], value=None)
-            safeties = [(say("any"), ""), *((say(f"safety_{one}"), one) for one in get_args(loras.SafetyName))]
+            safeties = [(say("any"), ""), *((say(f"safety_{one}"), one) for one in get_args(SafetyName))]
             fields["safety"] = ui.make(
                 "Dropdown", "catalogue_safety", label=say("safety_most"), choices=safeties, value=""
             )
@@ -136,14 +136,16 @@ def catalogue_table(context: Context, cards: tuple[Card, ...], link: Link, above
     rows = [
         (
             pictures.inline(context, card, 96, above, say),
-            tag("div", link(card), tag("div", card.lora, class_="lrt-dim"), _marks(card, say), class_="lrt-name"),
+            tag(
+                "div", link(card), tag("div", where(card.lora), class_="lrt-dim"), _marks(card, say), class_="lrt-name"
+            ),
             card.base_model.name if card.base_model else tag("span", say("unknown"), class_="lrt-dim"),
-            say(f"role_{card.role}"),
+            "" if card.role == "unknown" else say(f"role_{card.role}"),
             markup.chips(word for words in card.trigger_sets[:2] for word in words[:4]),
             "" if card.downloads is None else f"{card.downloads:,}",
             "" if card.rating is None else f"{card.rating:.1f}",
-            charts.day(card.created or card.modified),
-            size(card.size),
+            tag("span", charts.day(card.created or card.modified), class_="lrt-nowrap"),
+            tag("span", size(card.size), class_="lrt-nowrap"),
         )
         for card in cards
     ]

@@ -22,7 +22,7 @@ def _svg(width: float, height: float, label: str, *parts: Part, kind: str = "") 
         role="img",
         aria_label=label,
         class_=f"lrt-chart {kind}".strip(),
-        style=f"max-width:{width:g}px",
+        style=f"max-width:{width:g}px;min-width:{min(width, 140):g}px",
     )
 
 

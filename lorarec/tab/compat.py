@@ -69,6 +69,8 @@ class Ui:
         if "buttons" in known:  # Gradio 6 names what older ones switch on one by one
             given = [word for word in ("copy", "download") if options.pop(f"show_{word}_button", False)]
             options.setdefault("buttons", given)
+        if kind == "Button" and options.get("size") == "sm":
+            options = {"scale": 0, "min_width": 170, **options}
         values = self._labels(kind, options)
         if name:
             options["elem_id"] = PREFIX + name

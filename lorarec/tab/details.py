@@ -75,7 +75,10 @@ def _fields(record: Record, say: Say) -> list[tuple[Part, Part]]:
         (say("safety"), say(f"safety_{card.safety or 'unknown'}")),
         (say("trigger_words"), markup.join(sets, " ") if sets else None),
         (say("strengths"), "; ".join(strengths)),
-        (say("tags"), markup.chips((*record.user_tags, *record.tags)[:24]) if record.tags or record.user_tags else None),
+        (
+            say("tags"),
+            markup.chips((*record.user_tags, *record.tags)[:24]) if record.tags or record.user_tags else None,
+        ),
         (say("downloads"), None if card.downloads is None else f"{card.downloads:,}"),
         (say("rating"), None if card.rating is None else f"{card.rating:.1f}"),
         (say("network"), " ".join(filter(None, (record.network, f"dim {record.rank}" if record.rank else "")))),
@@ -87,7 +90,9 @@ def _fields(record: Record, say: Say) -> list[tuple[Part, Part]]:
 
 def _strength(model: float | None, low: float | None, high: float | None, source: str) -> str:
     span = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
-    said = " ".join(filter(None, ("" if model is None else number(model), f"({span})" if model is not None and span else span)))
+    said = " ".join(
+        filter(None, ("" if model is None else number(model), f"({span})" if model is not None and span else span))
+    )
     return f"{said} {source}".strip()
 
 

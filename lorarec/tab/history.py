@@ -52,7 +52,8 @@ def build(ui: Ui, context: Context) -> tuple[tuple[Any, ...], JobView]:
     ui.html("history_harvest_title", markup.join((markup.heading(say("harvest_title")), tag("p", say("harvest_help")))))
     view = JobView(ui, context, "harvest")
     ui.html("history_export_title", markup.join((markup.heading(say("export_title")), tag("p", say("export_help")))))
-    export = ui.make("Button", "history_export", value=say("export"), size="sm")
+    with ui.make("Row"):
+        export = ui.make("Button", "history_export", value=say("export"), size="sm")
     file = ui.make("File", "history_file", label=say("export_file"), interactive=False, visible=False)
     exports = tempfile.TemporaryDirectory(prefix="lorarec-export-")  # gone with the program
 
@@ -85,7 +86,9 @@ def build(ui: Ui, context: Context) -> tuple[tuple[Any, ...], JobView]:
         if not what:
             raise UsageError(say("delete_what"))
         gone = history.delete(context, decode_body(encode(what), Deletion))
-        amounts = ", ".join(f"{amount:,} {say(f'gone_{name}')}" for name, amount in asdict(gone).items() if name != "wiped")
+        amounts = ", ".join(
+            f"{amount:,} {say(f'gone_{name}')}" for name, amount in asdict(gone).items() if name != "wiped"
+        )
         said = [markup.note(say("deleted", amounts=amounts), "good")]
         if not gone.wiped:
             said.append(markup.note(say("not_wiped"), "warning"))
@@ -211,7 +214,15 @@ def _row(one: PastGeneration, say: Say) -> tuple[Part, ...]:
         for use in one.loras
     ]
     prompt = one.prompt if one.prompt is None or len(one.prompt) <= LONGEST else f"{one.prompt[: LONGEST - 1]}…"
-    made = tag("div", charts.moment(one.made), tag("div", " · ".join(filter(None, (one.host, one.project))), class_="lrt-dim"))
-    marks = [f"{amount} {say(name)}" for name in ("liked", "deleted_images") if (amount := getattr(one, name.partition("_")[0]))]
+    made = tag(
+        "div",
+        tag("span", charts.moment(one.made), class_="lrt-nowrap"),
+        tag("div", " · ".join(filter(None, (one.host, one.project))), class_="lrt-dim"),
+    )
+    marks = [
+        f"{amount} {say(name)}"
+        for name in ("liked", "deleted_images")
+        if (amount := getattr(one, name.partition("_")[0]))
+    ]
     shown = tag("span", say("unknown") if prompt is None else prompt, class_="lrt-value")
     return made, markup.join(uses), shown, one.base_model, ", ".join([str(one.images or "–"), *marks])

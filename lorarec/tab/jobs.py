@@ -112,13 +112,14 @@ def _bar(state: JobState, say: Say) -> Html:
 
 def _report(report: dict[str, Any], say: Say) -> Html:
     """A report of any job: its figures, then its problems."""
-    figures = [(name.replace("_", " "), _figure(value)) for name, value in report.items() if _figure(value)]
+    shown = {name: _figure(value) for name, value in report.items() if name != "more_problems"}
+    figures = tag("p", " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items() if value))
     problems: Sequence[dict[str, Any]] = report.get("problems") or ()
     lines = [tag("li", _problem(one)) for one in problems[:PROBLEMS]]
     if not lines:
-        return markup.facts(figures)
+        return figures
     count = len(problems) + int(report.get("more_problems") or 0)
-    return markup.join((markup.facts(figures), markup.more(say("problems", count=count), tag("ul", *lines))))
+    return markup.join((figures, markup.more(say("problems", count=count), tag("ul", *lines))))
 
 
 def _figure(value: Any) -> str:

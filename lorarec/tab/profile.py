@@ -26,10 +26,10 @@ PREFERENCES = ("styles", "subjects", "tones", "roles", "base_models")
 def build(ui: Ui, context: Context) -> tuple[Any, ...]:
     """Make the sub-tab; returns what fills it: a handler, its inputs, its outputs."""
     say = ui.say
+    project = ui.make(
+        "Textbox", "profile_project", label=say("project"), info=say("project_help"), lines=1, max_lines=1
+    )
     with ui.make("Row"):
-        project = ui.make(
-            "Textbox", "profile_project", label=say("project"), info=say("project_help"), lines=1, max_lines=1
-        )
         again = ui.make("Button", "profile_refresh", value=say("refresh"), size="sm")
     note = ui.note("profile")
     place = ui.html("profile_page")
@@ -67,7 +67,7 @@ def _totals(profile: Profile, say: Say) -> Html:
     totals, sessions = profile.totals, profile.sessions
     tiles: list[tuple[str, str]] = [
         (f"{totals.generations:,}", say("generations")),
-        (f"{totals.images:,}", say("images")),
+        (f"{totals.images:,}", say("count_images")),
         (f"{totals.used:,} / {totals.installed:,}", say("used_of_installed")),
     ]
     if sessions:
@@ -75,7 +75,9 @@ def _totals(profile: Profile, say: Say) -> Html:
     if totals.first is not None and totals.last is not None:
         tiles.append((f"{charts.day(totals.first)} –", charts.day(totals.last)))
     drawn = (tag("div", tag("b", value), tag("span", name), class_="lrt-tile-figure") for value, name in tiles)
-    return markup.join((tag("div", *drawn, class_="lrt-tiles"), *(tag("p", one, class_="lrt-dim") for one in profile.notes)))
+    return markup.join(
+        (tag("div", *drawn, class_="lrt-tiles"), *(tag("p", one, class_="lrt-dim") for one in profile.notes))
+    )
 
 
 def _favourites(profile: Profile, say: Say) -> Html:
@@ -112,11 +114,17 @@ def _personas(profile: Profile, say: Say) -> Html:
 def _preferences(profile: Profile, say: Say) -> Html:
     found: dict[str, tuple[Preference, ...]] = {name: getattr(profile, name)[:FEW] for name in PREFERENCES}
     drawn = [
-        tag("div", tag("h4", say(name)), charts.bars([_preference(one, say) for one in some], say(name)))
+        tag(
+            "div", tag("h4", say(f"of_{name}")), charts.bars([_preference(one, say) for one in some], say(f"of_{name}"))
+        )
         for name, some in found.items()
         if some
     ]
-    return markup.join((markup.heading(say("preferences")), tag("div", *drawn, class_="lrt-grid-cards"))) if drawn else Html("")
+    return (
+        markup.join((markup.heading(say("preferences")), tag("div", *drawn, class_="lrt-grid-cards")))
+        if drawn
+        else Html("")
+    )
 
 
 def _preference(one: Preference, say: Say) -> tuple[Part, float, str]:
@@ -155,7 +163,9 @@ def _pairs(profile: Profile, say: Say) -> Html:
 
 def _times(profile: Profile, say: Say) -> Html:
     drawn = [tag("div", tag("h4", say(f"by_{one.kind}")), _time(one, say)) for one in profile.times]
-    return markup.join((markup.heading(say("times")), tag("div", *drawn, class_="lrt-grid-cards"))) if drawn else Html("")
+    return (
+        markup.join((markup.heading(say("times")), tag("div", *drawn, class_="lrt-grid-cards"))) if drawn else Html("")
+    )
 
 
 def _time(one: TimePattern, say: Say) -> Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
 
 from .. import base_models
 from ..api import feedback, suggestions
@@ -14,8 +14,7 @@ from ..api.suggestions import Answer, Ask
 from ..api.wire import decode_body, encode
 from ..errors import UsageError
 from ..settings import OPTIONS, Settings
-from ..types import Suggestion
-from . import markup, pictures, prompts
+from . import markup, prompts
 from .compat import Ui
 from .details import Details
 from .markup import Html, tag
@@ -109,9 +108,7 @@ def _form(ui: Ui) -> dict[str, Any]:
         for name in ("folders", "exclude_folders"):
             form[name] = ui.make("Textbox", f"recommend_{name}", label=say(name), info=say("folders_help"), max_lines=4)
         levels = [(say(f"safety_{name}"), name) for name in OPTIONS["safety"].choices]
-        form["safety"] = ui.make(
-            "Dropdown", "recommend_safety", label=say("safety_most"), choices=levels, value="auto"
-        )
+        form["safety"] = ui.make("Dropdown", "recommend_safety", label=say("safety_most"), choices=levels, value="auto")
         form["blur"] = level(ui, "recommend_blur")
     with ui.make("Accordion", "recommend_dials", label=say("dials"), open=False):
         form["own"] = ui.make("Checkbox", "recommend_own", label=say("own_dials"), value=False)

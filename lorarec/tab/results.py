@@ -110,8 +110,8 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
     if not answer.suggestions:
         return Html("")
     stems: dict[str, int] = {}
-    for one in context.recommender().loras():
-        stems[one.stem.lower()] = stems.get(one.stem.lower(), 0) + 1
+    for lora in context.recommender().loras():
+        stems[lora.stem.lower()] = stems.get(lora.stem.lower(), 0) + 1
     rows = []
     for place, one in enumerate(answer.suggestions, 1):
         card = answer.cards[one.id]
@@ -133,13 +133,20 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
     return markup.table(columns, rows, label=say("results"), kind="lrt-results")
 
 
+def where(path: str, *before: str) -> str:
+    """Where a file lies, without its ending, after other words."""
+    return " · ".join(filter(None, (*before, path.rpartition(".")[0] or path)))
+
+
 def _caption(place: int, one: Suggestion) -> str:
     return f"{place}. {one.name} · {one.score:.0%}"
 
 
 def _below(one: Suggestion, card: Card, several: bool, say: Say) -> list[Part]:
     """What stands below a name."""
-    parts: list[Part] = [tag("div", " · ".join((say(f"role_{one.role}"), one.lora)), class_="lrt-dim")]
+    parts: list[Part] = [
+        tag("div", where(one.lora, "" if one.role == "unknown" else say(f"role_{one.role}")), class_="lrt-dim")
+    ]
     marks = [say("liked")] if card.opinion > 0 else [say("disliked")] if card.opinion < 0 else []
     marks += [say("favorite")] if card.favorite else []
     marks += [say("exploring")] if one.propensity < 1 else []

@@ -27,7 +27,8 @@ def build(ui: Ui, context: Context) -> None:
             search = ui.make(
                 "Textbox", "similar_search", label=say("find"), info=say("find_help"), lines=1, max_lines=1
             )
-            find = ui.make("Button", "similar_find", value=say("find_go"), size="sm")
+            with ui.make("Row"):
+                find = ui.make("Button", "similar_find", value=say("find_go"), size="sm")
             which = ui.make("Dropdown", "similar_which", label=say("lora"), choices=[], value=None)
             top = ui.make("Slider", "similar_top", label=say("top"), minimum=1, maximum=60, step=1, value=10)
             blur = level(ui, "similar_blur")

@@ -22,7 +22,8 @@ FEW = 14  # bars of a chart; the rest is summed up
 
 def build(ui: Ui, context: Context) -> tuple[Any, ...]:
     """Make the sub-tab; returns what fills it: a handler, its inputs, its outputs."""
-    again = ui.make("Button", "statistics_refresh", value=ui.say("refresh"), size="sm")
+    with ui.make("Row"):
+        again = ui.make("Button", "statistics_refresh", value=ui.say("refresh"), size="sm")
     note = ui.note("statistics")
     place = ui.html("statistics_page")
 
