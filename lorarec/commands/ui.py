@@ -1,4 +1,4 @@
-"""Open the page with everything: suggestions, similar LoRAs, catalogue, index, profile, history, settings. Ctrl-C ends it.
+"""Open the page with everything: suggestions, catalogue, index, profile, history, settings. Ctrl-C ends it.
 
 It answers this machine only, unless --host says otherwise; then a user and a password are needed. The environment
 variable LORAREC_AUTH keeps them out of the list of processes. Nothing is sent anywhere, and the page loads nothing from

@@ -279,8 +279,8 @@ class History:
         anywhere, case ignored.
 
         The database file is then rewritten, so that no text that was deleted is left in it. Files whose generations are
-        deleted by period, LoRA or pattern stay known by path, so that no harvest brings them back; with ``everything`` these go
-        too.
+        deleted by period, LoRA or pattern stay known by path, so that no harvest brings them back; with ``everything``
+        these go too.
 
         Raises:
             UsageError: nothing was said to be deleted, or the pattern is none.

@@ -196,7 +196,11 @@ def _translated(answer: Callable[..., Any], maps: Sequence[dict[Any, Any]]) -> C
     def translate(*values: Any) -> Any:
         lead = len(values) - len(maps)
         meant = [
-            [known.get(one, one) for one in value] if isinstance(value, list) else known.get(value, value)
+            value
+            if not known
+            else [known.get(one, one) for one in value]
+            if isinstance(value, list)
+            else known.get(value, value)
             for known, value in zip(maps, values[lead:], strict=True)
         ]
         return answer(*values[:lead], *meant)

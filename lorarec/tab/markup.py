@@ -1,4 +1,4 @@
-"""HTML of the tab. Every text that is not `Html` already is escaped; nothing else makes `Html` of strings from files."""
+"""HTML of the tab. Every text that is not `Html` already is escaped; nothing makes `Html` of strings from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suggestions for a prompt: as a table and as pictures, with the text to add to the prompt for those that are chosen."""
+"""Suggestions for a prompt: as a table and as pictures, with the text to add to the prompt for the chosen ones."""
 
 from __future__ import annotations
 

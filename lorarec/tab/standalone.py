@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +133,8 @@ def launch(
         **(look if late else {}),
     }
     known = inspect.signature(blocks.launch).parameters
-    blocks.launch(**{name: value for name, value in wished.items() if name in known})
+    with contextlib.redirect_stdout(io.StringIO()):  # Gradio 3 announces itself however quiet it is told to be
+        blocks.launch(**{name: value for name, value in wished.items() if name in known})
     return blocks
 
 
