@@ -191,14 +191,21 @@ def tab_of() -> type[Tab]:
     return Tab
 
 
-@pytest.fixture
-def tab(browser: Any, served: Served) -> Iterator[Tab]:
-    """The page, freshly opened; by the end nothing went wrong in it, and nobody was asked but its own server."""
+@pytest.fixture(scope="session")
+def shown(browser: Any, served: Served) -> Iterator[Any]:
+    """The page in the browser; loading it takes seconds, so that tests share it."""
     page = browser.page(served.url, width=1400, height=1000)
     page.wait("document.querySelector('button#lorarec_recommend_go')", 30)
-    yield Tab(page)
-    assert page.run("window.hacked") is None
-    # Gradio's page wants a script from a content network; our policy refuses it, and the browser says so.
-    complaints = [one for one in page.complaints() if "iframeResizer" not in one]
+    yield page
     page.close()
-    assert complaints == []
+
+
+@pytest.fixture
+def tab(shown: Any) -> Iterator[Tab]:
+    """The page at its first sub-tab, the last test's words still in it; by the end nothing went wrong in it."""
+    tab = Tab(shown)
+    tab.open("Recommend")
+    yield tab
+    assert shown.run("window.hacked") is None
+    # Gradio's page wants a script from a content network; our policy refuses it, and the browser says so.
+    assert [one for one in shown.complaints() if "iframeResizer" not in one] == []

@@ -11,6 +11,17 @@ import pytest
 PROMPT = "a knight in armor, oil painting of a castle"
 
 
+def test_similar_ones_of_a_lora_that_is_searched_for(tab):
+    tab.open("Similar")
+    tab.press("similar_go")
+    tab.says("similar_note", "find a LoRA first")
+    tab.write("similar_search", "lantern keeper")
+    tab.press("similar_find")
+    tab.page.wait("document.querySelector('#lorarec_similar_which input').value.includes('mira')")
+    tab.press("similar_go")
+    tab.wait("similar_table", "table.lrt-results tbody tr:nth-child(3)")
+
+
 def test_suggestions_are_chosen_and_give_a_text(tab):
     tab.write("recommend_prompt", PROMPT)
     tab.press("recommend_go")
@@ -54,6 +65,7 @@ def test_disliking_what_is_shown_takes_it_away(tab):
 
 
 def test_an_error_is_a_sentence_in_its_place(tab):
+    tab.write("recommend_prompt", "")
     tab.press("recommend_go")
     tab.says("recommend_note", "write a prompt first")
     tab.open("History")
@@ -64,17 +76,7 @@ def test_an_error_is_a_sentence_in_its_place(tab):
     tab.write("history_pattern", "(")
     tab.press("history_show")
     tab.says("history_note", "no regular expression")
-
-
-def test_similar_ones_of_a_lora_that_is_searched_for(tab):
-    tab.open("Similar")
-    tab.press("similar_go")
-    tab.says("similar_note", "find a LoRA first")
-    tab.write("similar_search", "lantern keeper")
-    tab.press("similar_find")
-    tab.page.wait("document.querySelector('#lorarec_similar_which input').value.includes('mira')")
-    tab.press("similar_go")
-    tab.wait("similar_table", "table.lrt-results tbody tr:nth-child(3)")
+    tab.write("history_pattern", "")
 
 
 def test_the_catalogue_is_searched_and_paged_and_texts_stay_texts(tab):
@@ -135,6 +137,7 @@ def test_profile_and_statistics_are_drawn(tab):
 
 def test_the_history_is_shown_taken_along_switched_and_deleted(tab):
     tab.open("History")
+    tab.press("history_show")
     tab.says("history_table", "a ruined abbey")
     tab.write("history_pattern", "SECRET")
     tab.press("history_show")
@@ -170,6 +173,8 @@ def test_the_history_is_shown_taken_along_switched_and_deleted(tab):
 
 def test_delete_needs_to_be_told_what(tab):
     tab.open("History")
+    for name in ("since", "until", "of_lora", "pattern"):
+        tab.write(f"history_{name}", "")
     tab.press("history_delete")
     tab.says("history_note", "say what to delete")
 
