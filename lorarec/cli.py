@@ -38,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "profile": Verb("profile", "show what your history says about you: favourites, styles, strengths, habits"),
     "feedback": Verb("feedback", "like, dislike, hide or dismiss LoRAs"),
     "serve": Verb("serve", "serve suggestions to other programs: a REST API on this machine"),
+    "ui": Verb("ui", "open the page with everything: suggestions, catalogue, index, profile, history, settings"),
     "models": Verb("models", "list, download and choose text encoders"),
     "settings": Verb("settings", "show or change settings"),
     "doctor": Verb("doctor", "check the installation, the data folder and the LoRA folders"),

@@ -218,6 +218,7 @@ class Memory:
         since: float | None = None,
         until: float | None = None,
         lora: str | None = None,
+        pattern: str | None = None,
         everything: bool = False,
         vectors: bool = True,
     ) -> Deleted:
@@ -226,7 +227,7 @@ class Memory:
         ``vectors`` False keeps those of the prompts, for a benchmark that asks again.
 
         Raises:
-            UsageError: nothing was said to be deleted.
+            UsageError: nothing was said to be deleted, or the pattern is none.
         """
 
         def texts() -> set[str]:
@@ -246,7 +247,12 @@ class Memory:
                     self._store.remove([text_hash(text) for text in before - texts()])
 
             deleted = self.history.delete(
-                since=since, until=until, lora=lora, everything=everything, before_wiping=forget
+                since=since,
+                until=until,
+                lora=lora,
+                pattern=pattern,
+                everything=everything,
+                before_wiping=forget,
             )
             with self._swapping:
                 self._memories, self._seen, self._now = None, "", ("", None)

@@ -45,6 +45,7 @@ class Period(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: Moment | None = None
     until: Moment | None = None
     lora: Name | None = None  # id, or a name as images have it
+    pattern: Name | None = None  # regular expression that the prompt matches anywhere, case ignored
     project: Name | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
@@ -56,11 +57,12 @@ class Generations(Struct, frozen=True):
 
 
 class Deletion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to delete: a period, what mentions a LoRA, both at once, or everything."""
+    """What to delete: a period, what mentions a LoRA, what has such a prompt, these at once, or everything."""
 
     since: Moment | None = None
     until: Moment | None = None
     lora: Name | None = None  # id, or a name as images have it
+    pattern: Name | None = None  # regular expression that the prompt matches anywhere, case ignored
     everything: bool = False
 
 
@@ -92,6 +94,7 @@ def generations(context: Context, period: Period) -> Generations:
                 since=period.since,
                 until=period.until,
                 lora=period.lora or None,
+                pattern=period.pattern or None,
                 project=period.project,
                 limit=period.limit,
             )
@@ -103,13 +106,13 @@ def delete(context: Context, what: Deletion) -> Deleted:
     """Delete for good; the files of images stay.
 
     Raises:
-        UsageError: nothing was said to be deleted, or everything and a part of it.
+        UsageError: nothing was said to be deleted, or everything and a part of it, or the pattern is none.
     """
-    parts = (what.since, what.until, what.lora)
+    parts = (what.since, what.until, what.lora, what.pattern)
     if what.everything and any(part is not None for part in parts):
-        raise UsageError("everything leaves nothing to choose; leave it out to delete a period or a LoRA")
+        raise UsageError("everything leaves nothing to choose; leave it out to delete a part of it")
     return context.recommender().memory.delete(
-        since=what.since, until=what.until, lora=what.lora, everything=what.everything
+        since=what.since, until=what.until, lora=what.lora, pattern=what.pattern, everything=what.everything
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .context import Context
 
 PAGE = 50
+TAGS = 200  # of the facets
 Sort = Literal["name", "path", "modified", "created", "downloads", "rating", "size"]
 
 
@@ -38,6 +39,7 @@ class Browse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     search: Annotated[str, Meta(max_length=200)] = ""  # words that name, path, author, tags or trigger words must hold
     role: Annotated[tuple[RoleName, ...], Meta(max_length=9)] = ()  # any of these
     base_model: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()  # any of these, canonical names
+    tag: Annotated[tuple[Name, ...], Meta(max_length=50)] = ()  # all of these, case ignored
     folder: Name = ""  # this root-relative folder and those below it
     safety: SafetyName | None = None  # at most this explicit; unknown levels pass
     liked: bool | None = None
@@ -73,6 +75,7 @@ class Facets(Struct, frozen=True, kw_only=True):
     base_models: tuple[Amount, ...]
     folders: tuple[Amount, ...]  # in order of their paths
     safety: tuple[Amount, ...]
+    tags: tuple[Amount, ...]  # in lower case, at most `TAGS`; of authors and of the user
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -166,6 +169,7 @@ def facets(context: Context, _: Nothing) -> Facets:
         base_models=_amounts(lora.base_model.name if lora.base_model else "" for lora in loras),
         folders=tuple(sorted(_amounts(lora.folder for lora in loras), key=lambda one: one.name)),
         safety=_amounts(safety_name(lora.safety) or "" for lora in loras),
+        tags=_amounts(tag for lora in loras for tag in _tags(lora))[:TAGS],
     )
 
 
@@ -211,6 +215,8 @@ def _fits(lora: Lora, wanted: Browse, wishes: Wishes) -> bool:
     folder = wanted.folder.strip("/").lower()
     if folder and not lora.path.lower().startswith(f"{folder}/"):
         return False
+    if wanted.tag and not {tag.lower() for tag in wanted.tag} <= _tags(lora):
+        return False
     if wanted.safety is not None and (lora.safety or Safety.SAFE) > safety_level(wanted.safety):
         return False
     if wanted.liked is not None and (wishes.opinions.get(lora.id, 0) > 0) is not wanted.liked:
@@ -227,6 +233,10 @@ def _holds(lora: Lora, words: list[str]) -> bool:
     triggers = (word for words in lora.trigger_sets for word in words)
     text = "\n".join((lora.name, lora.path, lora.author, *lora.tags, *lora.user_tags, *triggers)).lower()
     return all(word in text for word in words)
+
+
+def _tags(lora: Lora) -> set[str]:
+    return {tag.lower() for tag in (*lora.tags, *lora.user_tags)}
 
 
 def _amounts(names: Iterable[str]) -> tuple[Amount, ...]:

@@ -5,6 +5,7 @@ lorarec history show --lora NAME --since 30d        those with a LoRA, of a peri
 lorarec history export FILE                         everything, as JSON Lines; - is stdout
 lorarec history delete --since DATE --until DATE    a period, for good
 lorarec history delete --lora NAME                  everything that mentions a LoRA
+lorarec history delete --pattern TEXT               what has such a prompt: a word or a regular expression
 lorarec history delete --all                        everything
 lorarec history off                                 from now on nothing is recorded or used
 
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 LIMIT = 20  # generations shown unless asked otherwise
 LONGEST = 160  # characters of a prompt in the table; --json prints all
 _TAKES = {
-    "show": {"since", "until", "lora", "project", "limit"},
+    "show": {"since", "until", "lora", "pattern", "project", "limit"},
     "export": {"file"},
-    "delete": {"since", "until", "lora", "all", "yes"},
+    "delete": {"since", "until", "lora", "pattern", "all", "yes"},
     "off": set[str](),
     "on": set[str](),
 }
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", type=since, metavar="DATE", help="show, delete: not what is older")
     parser.add_argument("--until", type=until, metavar="DATE", help="show, delete: not what is newer than that day")
     parser.add_argument("--lora", metavar="NAME", help="show, delete: only with this LoRA")
+    parser.add_argument("--pattern", metavar="TEXT", help="show, delete: only prompts that match this")
     parser.add_argument("--project", metavar="NAME", help="show: only of this project")
     parser.add_argument("--limit", type=_amount, metavar="N", help=f"show: how many at most (default: {LIMIT})")
     parser.add_argument("--all", action="store_true", help="delete: everything")
@@ -99,7 +101,14 @@ def _named(history: History, recommender: Recommender, name: str) -> str:
 def _show(args: argparse.Namespace, recommender: Recommender) -> int:
     history = recommender.memory.history
     lora = None if args.lora is None else _named(history, recommender, args.lora)
-    past = history.past(since=args.since, until=args.until, lora=lora, project=args.project, limit=args.limit or LIMIT)
+    past = history.past(
+        since=args.since,
+        until=args.until,
+        lora=lora,
+        pattern=args.pattern,
+        project=args.project,
+        limit=args.limit or LIMIT,
+    )
     past.reverse()
     paths = {lora.id: lora.path for lora in recommender.loras()}
     opinions = history.opinions()
@@ -212,12 +221,13 @@ def _export(args: argparse.Namespace, recommender: Recommender) -> int:
 
 def _delete(args: argparse.Namespace, recommender: Recommender) -> int:
     history = recommender.memory.history
-    if args.all and (args.since is not None or args.until is not None or args.lora is not None):
-        raise UsageError("--all deletes everything; leave it out to delete a period or a LoRA")
-    if not args.all and args.since is None and args.until is None and args.lora is None:
-        raise UsageError("say what to delete: --since, --until, --lora, or --all")
+    part = any(given is not None for given in (args.since, args.until, args.lora, args.pattern))
+    if args.all and part:
+        raise UsageError("--all deletes everything; leave it out to delete a part of it")
+    if not args.all and not part:
+        raise UsageError("say what to delete: --since, --until, --lora, --pattern, or --all")
     lora = None if args.lora is None else _named(history, recommender, args.lora)
-    period = {"since": args.since, "until": args.until, "lora": lora}
+    period = {"since": args.since, "until": args.until, "lora": lora, "pattern": args.pattern}
     if not args.yes:
         amount = history.counts().generations if args.all else len(history.past(**period))
         _ask(f"This deletes {amount:,} generations and all else that is remembered of {_what(args)}, for good.")
@@ -242,6 +252,7 @@ def _what(args: argparse.Namespace) -> str:
     parts = [args.lora or "you"]
     parts += [f"since {day(args.since)}"] if args.since is not None else []
     parts += [f"until {day(args.until)}"] if args.until is not None else []
+    parts += [f"with prompts that match {args.pattern!r}"] if args.pattern is not None else []
     return " ".join(parts)
 
 

@@ -23,7 +23,7 @@ SHORTEST = 16  # characters of a token
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen on it (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"0: any free one (default: {PORT})")
+    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"0: any free one (default: {PORT})")
     parser.add_argument("--token", metavar="TEXT", help="answer only those who send it")
     parser.add_argument(
         "--allow-host",
@@ -99,7 +99,8 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """An argparse type: a port number."""
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; 0 to 65535")
     return int(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from .reading import meant, within
+from .reading import matches, meant, within
 from .schema import tables
 
 if TYPE_CHECKING:
@@ -46,10 +46,18 @@ def delete_all(connection: Connection, user: str) -> Deleted:
     )
 
 
-def delete(connection: Connection, user: str, since: float | None, until: float | None, lora: str | None) -> Deleted:
-    """Delete what was made, shown, done and counted in a period, about one LoRA, or both.
+def delete(
+    connection: Connection,
+    user: str,
+    since: float | None,
+    until: float | None,
+    lora: str | None,
+    pattern: str | None = None,
+) -> Deleted:
+    """Delete what was made, shown, done and counted in a period, about one LoRA, with such a prompt, or all at once.
 
     Everything that mentions the LoRA goes as a whole: generations that use it, answers that show it or had it active.
+    With a ``pattern``, see `matches`, counts stay: they have no prompt.
     Of image files path, size and time stay, pointing nowhere: else the next harvest would bring back what was deleted.
     """
     import sqlalchemy as sa
@@ -73,13 +81,16 @@ def delete(connection: Connection, user: str, since: float | None, until: float 
         shown.append(sa.or_(p.id.in_(in_answer), was_active))
         done.append(e.lora == lora)
         counted.append(meant(lora, c))
+    if pattern is not None:
+        for conditions, prompt in ((made, g.prompt), (shown, p.prompt), (done, e.prompt)):
+            conditions.append(matches(prompt, pattern))
     generations = sa.select(g.id).where(g.user == user, *made)
     images = sa.select(i.id).where(i.generation.in_(generations))
     count = sa.select(sa.func.count()).select_from(images.subquery())
     of_images = int(connection.execute(count).scalar() or 0)
     outcomes = gone(t.outcome, o.image.in_(images))
     gone(t.source, t.source.c.image.in_(images))
-    if lora is None:
+    if lora is None and pattern is None:
         outcomes += gone(t.outcome, *within(o.at, since, until))
     return Deleted(
         generations=gone(t.generation, *made),
@@ -87,5 +98,5 @@ def delete(connection: Connection, user: str, since: float | None, until: float 
         outcomes=outcomes,
         impressions=gone(t.impression, *shown),
         events=gone(t.event, *done),
-        usage=gone(t.usage, *counted),
+        usage=gone(t.usage, *counted) if pattern is None else 0,
     )

@@ -62,6 +62,11 @@ def meant(lora: str, table_columns: Any) -> ColumnElement[bool]:
     return sa.or_(table_columns.lora == lora, table_columns.name == lora)
 
 
+def matches(prompt: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """Condition: a prompt matches a valid regular expression anywhere, case ignored, as in `history_exclude`."""
+    return prompt.regexp_match(f"(?i){pattern}")
+
+
 def past(
     connection: Connection,
     user: str | None,
@@ -70,8 +75,9 @@ def past(
     lora: str | None = None,
     project: str | None = None,
     limit: int | None = None,
+    pattern: str | None = None,
 ) -> list[PastGeneration]:
-    """Generations, oldest first; of more than ``limit`` the newest."""
+    """Generations, oldest first; of more than ``limit`` the newest. ``pattern`` as for `matches`."""
     import sqlalchemy as sa
 
     t = tables()
@@ -81,6 +87,8 @@ def past(
         chosen = chosen.where(g.id.in_(sa.select(u.generation).where(u.user == user, meant(lora, u))))
     if project is not None:
         chosen = chosen.where(g.project == project)
+    if pattern is not None:
+        chosen = chosen.where(matches(g.prompt, pattern))
     if limit is not None:
         chosen = chosen.order_by(g.made.desc(), g.id.desc()).limit(limit)
 

@@ -199,13 +199,20 @@ class History:
         lora: str | None = None,
         project: str | None = None,
         limit: int | None = None,
+        pattern: str | None = None,
     ) -> list[PastGeneration]:
         """Generations of a period, with a LoRA (catalogue id, or name as written), of a project; oldest first.
 
-        Of more than ``limit`` the newest.
+        Of more than ``limit`` the newest. ``pattern`` is a regular expression that the prompt matches anywhere, case
+        ignored.
+
+        Raises:
+            UsageError: the pattern is none.
         """
+        if pattern is not None:
+            _pattern(pattern, "the pattern is")
         with self._database.read() as connection:
-            return reading.past(connection, self._user, since, until, lora, project, limit)
+            return reading.past(connection, self._user, since, until, lora, project, limit, pattern)
 
     def events(
         self,
@@ -262,27 +269,33 @@ class History:
         since: float | None = None,
         until: float | None = None,
         lora: str | None = None,
+        pattern: str | None = None,
         everything: bool = False,
         before_wiping: Callable[[], object] = lambda: None,
     ) -> Deleted:
-        """Delete for good: a period, what mentions a LoRA (catalogue id, or name as written), both at once, or all.
+        """Delete for good: a period, what mentions a LoRA, what has such a prompt, these at once, or everything.
+
+        ``lora`` is a catalogue id or a name as written, ``pattern`` a regular expression that the prompt matches
+        anywhere, case ignored.
 
         The database file is then rewritten, so that no text that was deleted is left in it. Files whose generations are
-        deleted by period or LoRA stay known by path, so that no harvest brings them back; with ``everything`` these go
-        too.
+        deleted by period, LoRA or pattern stay known by path, so that no harvest brings them back; with ``everything``
+        these go too.
 
         Raises:
-            UsageError: nothing was said to be deleted.
+            UsageError: nothing was said to be deleted, or the pattern is none.
         """
-        if lora == "" or (not everything and since is None and until is None and lora is None):
-            raise UsageError("say what to delete: a period, a LoRA or everything")
+        if "" in (lora, pattern) or (not everything and all(part is None for part in (since, until, lora, pattern))):
+            raise UsageError("say what to delete: a period, a LoRA, a pattern of prompts or everything")
+        if pattern is not None:
+            _pattern(pattern, "the pattern is")
         if self._user is None:
             return Deleted()
         with self._database.write() as connection:
             if everything:
                 deleted = deleting.delete_all(connection, self._user)
             else:
-                deleted = deleting.delete(connection, self._user, since, until, lora)
+                deleted = deleting.delete(connection, self._user, since, until, lora, pattern)
             touch(connection, self._user)
         before_wiping()
         wiped = False
@@ -299,8 +312,8 @@ class History:
         return prompt is not None and any(pattern.search(prompt) for pattern in self._exclude)
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(text: str, whose: str = "history_exclude holds") -> re.Pattern[str]:
     try:
         return re.compile(text, re.IGNORECASE)
     except re.error as error:
-        raise UsageError(f"history_exclude holds {text!r}, which is no regular expression ({error})") from None
+        raise UsageError(f"{whose} {text!r}, which is no regular expression ({error})") from None

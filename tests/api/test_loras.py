@@ -27,6 +27,9 @@ def test_all_by_name(client):
         ({"search": "painting"}, {"watercolor_wash"}),  # a tag
         ({"search": "knight harbour"}, set()),
         ({"search": "  "}, ALL),
+        ({"tag": "Painting"}, {"watercolor_wash"}),
+        ({"tag": ["painting", "harbour"]}, set()),
+        ({"tag": "paint"}, set()),
         ({"role": "style"}, {"watercolor_wash"}),
         ({"role": ["style", "detail"]}, {"watercolor_wash", "add_detail"}),
         ({"folder": "characters"}, {"red_knight", "moon_priestess"}),
@@ -102,6 +105,7 @@ def test_facets_count_everything(client):
         assert sum(one["count"] for one in facets[name]) == 6
     assert [one["name"] for one in facets["folders"]] == ["", "characters", "clothing", "styles"]
     assert {"name": "style", "count": 1} in facets["roles"]
+    assert {"name": "painting", "count": 1} in facets["tags"]
 
 
 def test_everything_about_one_with_its_sources(client):

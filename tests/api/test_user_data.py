@@ -103,12 +103,21 @@ def test_counting_showing_exporting_and_deleting(client, made):
     assert "attachment" in exported.headers["Content-Disposition"]
     rows = lines(exported)
     assert [row["prompt"] for row in rows if row["kind"] == "generation"] == ["picture 0", "picture 1", "picture 2"]
-    assert client.post("/history/delete", {"since": 1.7e9 + 3600})["generations"] == 2
+    matching = client.get("/history/generations", pattern="RE 1$")["generations"]
+    assert [one["prompt"] for one in matching] == ["picture 1"]
+    assert client.post("/history/delete", {"since": 1.7e9 + 3600, "pattern": "nothing like it"})["generations"] == 0
+    assert client.post("/history/delete", {"since": 1.7e9 + 3600, "pattern": "PICTURE"})["generations"] == 2
     assert client.post("/history/delete", {"everything": True})["generations"] == 1
     assert client.get("/history")["counts"]["generations"] == 0 and lines(client("GET", "/history/export")) == []
 
 
-@pytest.mark.parametrize("body", [{}, {"everything": False}, {"lora": ""}, {"everything": True, "since": 1.0}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, {"everything": False}, {"lora": ""}, {"pattern": ""}, {"pattern": "("}),
+        *({"everything": True, "since": 1.0}, {"everything": True, "pattern": "a"}),
+    ],
+)
 def test_nobody_deletes_by_mistake(client, made, body):
     client.recommender.memory.record_generation(made("a", "red_knight"))
     reply = client("POST", "/history/delete", body)

@@ -161,6 +161,8 @@ def test_delete_a_period_a_lora_and_all(call, data: Path) -> None:
     assert left(data) == ["1", "2", "3", "4"]
     call("history", "delete", "--lora", "gone", "--since", "2026-01-03", "--yes", "--data", data)
     assert left(data) == ["1", "2", "4"]
+    call("history", "delete", "--pattern", "PROMPT 9|nowhere", "--yes", "--data", data)
+    assert left(data) == ["1", "2", "4"]
     done = call("history", "delete", "--all", "--yes", "--data", data)
     assert done.code == 0 and "3 generations, 5 image files forgotten" in done.out
     assert left(data) == []
@@ -177,6 +179,8 @@ def test_delete_a_period_a_lora_and_all(call, data: Path) -> None:
         (("--project", "book", "--yes"), "takes no --project"),
         (("mine.jsonl", "--all", "--yes"), "takes no file"),
         (("--since", "yesterday"), "no date"),
+        (("--pattern", "(", "--yes"), "no regular expression"),
+        (("--all", "--pattern", "x", "--yes"), "leave it out"),
     ],
 )
 def test_a_deletion_that_cannot_be_meant_deletes_nothing(call, data: Path, options: tuple, said: str) -> None:

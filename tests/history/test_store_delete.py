@@ -124,6 +124,22 @@ def test_a_lora_in_a_period(history: History) -> None:
     assert left(history) == [[1, 2, 4]] * 4
 
 
+def test_what_has_such_a_prompt_but_no_counts_which_have_none(history: History) -> None:
+    assert [past.prompt for past in history.past(pattern="PROMPT [12]$")] == ["prompt 1", "prompt 2"]
+    deleted = history.delete(pattern="PROMPT [12]$")
+    assert deleted == Deleted(generations=2, images=2, outcomes=2, impressions=2, events=2, usage=0)
+    assert left(history) == [[3, 4], [3, 4], [3, 4], [1, 2, 3, 4]]
+    history.delete(pattern="prompt", since=40.0)
+    assert left(history)[0] == [3]
+
+
+@pytest.mark.parametrize("pattern", ["(", ""])
+def test_a_pattern_that_is_none_deletes_nothing(history: History, pattern: str) -> None:
+    with pytest.raises(UsageError):
+        history.delete(pattern=pattern)
+    assert left(history)[0] == [1, 2, 3, 4]
+
+
 def test_wishes_of_a_deleted_period_are_taken_back(history: History) -> None:
     history.add_event(Event(kind=EventKind.HIDE, lora="x", at=15.0))
     history.add_event(Event(kind=EventKind.LIKE, lora="y", at=45.0))
