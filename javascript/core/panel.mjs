@@ -81,7 +81,8 @@ class Panel {
       change: (id, change) => this._change(id, change),
       done: () => this._draw(),
     });
-    this._list = new CardList({ say, actions: this._actions(), level: this._options.blur, adjustable: Boolean(host.setStrength) });
+    const { setStrength, tags } = host;
+    this._list = new CardList({ say, actions: this._actions(), level: this._options.blur, adjustable: Boolean(setStrength), tags });
     this._drawer = new Drawer({ client, say, level: () => this._options.blur });
     this._why = whyBox({
       client,

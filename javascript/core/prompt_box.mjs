@@ -25,9 +25,10 @@ export function edit(box, text) {
 
 /** LoRAs in a text box: the part of `Host` that reads and writes tags. */
 export class PromptBox {
-  /** @param {HTMLTextAreaElement} box */
-  constructor(box) {
+  /** @param {HTMLTextAreaElement} box @param {() => string} separator that the host puts before a tag */
+  constructor(box, separator = () => ", ") {
     this.box = box;
+    this._separator = separator;
     /** @type {Map<string, string[]>} trigger words that came with a LoRA, by its name in lower case */
     this._words = new Map();
   }
@@ -45,7 +46,7 @@ export class PromptBox {
     // Never focused: the cursor stands at the start, where nobody put it.
     const untouched = this.box.selectionStart === 0 && this.box.selectionEnd === 0 && document.activeElement !== this.box;
     const at = untouched ? before.length : this.box.selectionEnd;
-    edit(this.box, withTag(before, at, name, strength, words));
+    edit(this.box, withTag(before, at, name, strength, words, this._separator()));
     this._words.set(name.toLowerCase(), words);
   }
 

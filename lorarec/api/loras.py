@@ -147,7 +147,7 @@ def browse(context: Context, wanted: Browse) -> Page:
     found.sort(key=_KEYS[wanted.sort], reverse=wanted.reverse)
     shown = found[wanted.offset : wanted.offset + wanted.limit]
     return Page(
-        loras=tuple(card(lora, wishes) for lora in shown),
+        loras=tuple(card(recommender, lora, wishes) for lora in shown),
         total=len(found),
         offset=wanted.offset,
         version=recommender.version,
@@ -172,7 +172,7 @@ def details(context: Context, id: str, _: Nothing) -> Record:
     found = recommender.details(context.lora(id).id)
     lora = found.lora
     own = {name: getattr(lora, name) for name in Record.__struct_fields__ if name not in ("card", "sources")}
-    return Record(card=card(lora, context.wishes(recommender)), sources=tuple(map(_source, found.claims)), **own)
+    return Record(card=card(recommender, lora, context.wishes(recommender)), sources=tuple(map(_source, found.claims)), **own)
 
 
 def uses(context: Context, id: str, _: Nothing) -> Uses:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "javascript" / "core"
-MODULES = sorted([*CORE.glob("*.mjs"), *(ROOT / "javascript" / "page").glob("*.mjs")])
+MODULES = sorted((ROOT / "javascript").rglob("*.mjs"))
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
@@ -37,7 +37,7 @@ def test_the_types_hold() -> None:
 
 def test_hosts_import_nothing_by_themselves() -> None:
     # ComfyUI imports every .js below its web folder as an extension.
-    for name in ("core", "page"):
+    for name in ("core", "page", "webui"):
         assert not list((ROOT / "javascript" / name).rglob("*.js"))
 
 
