@@ -9,7 +9,8 @@ import { difference, findTags, tagName, withoutTag, withStrength, withTag } from
 export function edit(box, text) {
   const { start, end, text: piece } = difference(box.value, text);
   if (start === end && !piece) return;
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  let focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  while (focused?.shadowRoot?.activeElement) focused = /** @type {HTMLElement} */ (focused.shadowRoot.activeElement);
   const scroll = box.scrollTop;
   box.focus({ preventScroll: true });
   box.setSelectionRange(start, end);

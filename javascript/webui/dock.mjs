@@ -1,9 +1,18 @@
-/** Where the panel lives: below the prompt, or beside the page. It folds, and remembers that and its height. */
+/**
+ * Where the panel lives: below the prompt, or beside the page. It folds, and remembers that and its height. It stands in a
+ * shadow tree, since every host of the family has rules for all buttons and fields of its page.
+ */
 
 import { make } from "../core/dom.mjs";
 
 const LEAST = 160; // pixels
 const ROOM = "lorarec-made-room"; // class of the page's body while a panel stands beside it
+const STYLES = ["../core/panel.css", "./dock.css"];
+
+/** Links to our styles, for the page or a shadow tree in it. */
+export function styles() {
+  return STYLES.map((file) => make("link", { rel: "stylesheet", href: new URL(file, import.meta.url).href }));
+}
 
 export class Dock {
   /**
@@ -16,7 +25,9 @@ export class Dock {
     this._preferences = preferences;
     this._appeared = appeared;
     this._showed = false;
+    this.content = make("div.lorarec-content");
     this.body = make("div.lorarec-body");
+    this.body.attachShadow({ mode: "open" }).append(...styles(), this.content);
     this.element = make(
       "details.lorarec-dock",
       { id, open: preferences.get("open") !== "no" },

@@ -60,14 +60,13 @@ export function language() {
   return typeof whole === "string" && whole && whole !== "None" ? whole : navigator.language;
 }
 
-/** @returns {boolean} whether the page is dark, by what it looks like: every host chooses themes in its own way */
-export function isDark() {
-  for (const element of [root().querySelector?.(".gradio-container"), document.body, document.documentElement]) {
-    const colour = element && getComputedStyle(element).backgroundColor.match(/[\d.]+/g)?.map(Number);
-    if (!colour || colour[3] === 0) continue;
-    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 128;
-  }
-  return document.body.classList.contains("dark");
+/**
+ * Whether the page is dark, by its text: every host chooses themes in its own way, and backgrounds may lie anywhere.
+ * @param {Element} element one whose text has the page's colour
+ */
+export function isDark(element) {
+  const [red, green, blue] = getComputedStyle(element).color.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0];
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 128;
 }
 
 /** Call something whenever the page may have changed; never more often than hosts tell. @param {() => void} action */

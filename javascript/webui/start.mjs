@@ -1,11 +1,10 @@
 /** Puts a panel beside the prompt of each tab, and tells it what changes there. */
 
 import { Client } from "../core/client.mjs";
-import { make } from "../core/dom.mjs";
 import { mount } from "../core/panel.mjs";
 import { PromptBox } from "../core/prompt_box.mjs";
 import { languageOf, speaker } from "../core/texts.mjs";
-import { Dock } from "./dock.mjs";
+import { Dock, styles } from "./dock.mjs";
 import * as page from "./page.mjs";
 import { preferences } from "./preferences.mjs";
 
@@ -18,15 +17,14 @@ const RENEWS = /lora\w*refresh/i; // ids of the buttons that look for new LoRAs
 
 /** @type {Map<string, Tab>} */
 const tabs = new Map();
+let renewed = false; // a page loaded anew looks for new LoRAs
 
 /** Start once for a page. */
 export function start() {
   const marks = document.documentElement.dataset;
   if (marks[MARK]) return;
   marks[MARK] = "yes";
-  for (const file of ["../core/panel.css", "./dock.css"]) {
-    document.head.append(make("link", { rel: "stylesheet", href: new URL(file, import.meta.url).href }));
-  }
+  document.head.append(...styles());
   const client = new Client({ base: `${page.base()}/lorarec/v1` });
   const begun = Date.now();
   const look = () => {
@@ -85,7 +83,7 @@ class Tab {
   /** Tell the panel if anything that it goes by has changed since the last look. */
   look() {
     if (!this.dock.showing) return;
-    this.dock.element.style.colorScheme = page.isDark() ? "dark" : "light";
+    this.dock.element.style.colorScheme = page.isDark(this.dock.element) ? "dark" : "light";
     const now = JSON.stringify([this.box.value, page.negativeOf(this.name), page.checkpoint()]);
     if (now === this._seen) return;
     this._seen = now;
@@ -97,11 +95,12 @@ class Tab {
     this.dock.remove();
   }
 
-  /** The panel is made when it is first seen; a page loaded anew looks for new LoRAs too. */
+  /** The panel is made when it is first seen. */
   _appear() {
+    if (!renewed) void this._client.start("index").catch(() => {});
+    renewed = true;
     if (!this._panel) {
-      if (tabs.size === 0) void this._client.start("index").catch(() => {});
-      this._panel = mount(this.dock.body, { client: this._client, host: this._host() });
+      this._panel = mount(this.dock.content, { client: this._client, host: this._host() });
     }
     this.look();
   }

@@ -1,0 +1,16 @@
+"""Where the host lies. `webui.py` fills it in."""
+
+import os
+
+script_path = os.getcwd()  # hosts are started in their own folder
+data_path = script_path
+
+
+def as_sdnext():
+    """SD.Next's output folders are relative to a base folder."""
+    global resolve_output_path
+
+    def resolve_output_path(base_path, specific_path):
+        if not specific_path:
+            return base_path or ""
+        return specific_path if os.path.isabs(specific_path) or not base_path else os.path.join(base_path, specific_path)
