@@ -14,6 +14,11 @@ export function options() {
   return typeof opts === "undefined" ? {} : opts;
 }
 
+/** @returns {string} all that our own settings say, to see whether anything changed */
+export function chosen() {
+  return JSON.stringify(Object.entries(options()).filter(([name]) => name.startsWith("lorarec_")));
+}
+
 /** @returns {string} the address below which the WebUI answers, without "/" at its end: a proxy may put it in a folder */
 export function base() {
   return import.meta.url.replace(/\/(?:gradio_api\/)?file=.*$/, "");
@@ -75,6 +80,6 @@ export function onChange(action) {
   const listen = own.onAfterUiUpdate ?? own.onUiUpdate;
   if (typeof listen === "function") listen(action);
   else setInterval(action, 1000);
-  if (typeof own.onUiLoaded === "function") own.onUiLoaded(action);
+  for (const more of [own.onUiLoaded, own.onOptionsChanged]) if (typeof more === "function") more(action);
   action();
 }

@@ -48,7 +48,7 @@ function settle(client) {
   for (const name of page.TABS) {
     const box = page.promptOf(name);
     const known = tabs.get(name);
-    if (known && (place === "not at all" || box !== known.box)) {
+    if (known && (place === "not at all" || box !== known.box || page.chosen() !== known.chosen)) {
       known.remove();
       tabs.delete(name);
     }
@@ -67,6 +67,7 @@ class Tab {
   constructor(name, box, client) {
     this.name = name;
     this.box = box;
+    this.chosen = page.chosen();
     this._client = client;
     this._tags = new PromptBox(box, page.separator);
     this._preferences = preferences();

@@ -48,6 +48,7 @@ class Host:
         )
         if python is None:
             pytest.skip(f"{gradio} is not installed; `python bootstrap.py test` brings it")
+        self.gradio4 = gradio == "gradio4"
         self.home, self.data = home, home / ".lorarec"
         self.data.mkdir(parents=True)
         (self.data / "settings.json").write_text(json.dumps(WORDS_ONLY), encoding="utf-8")
@@ -133,13 +134,10 @@ def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("library") / "loras"
     paths = sample.write(folder)
-    knight = next(path for path in paths if "armor" in path.name)
-    for ending in (".safetensors", ".civitai.info", ".metadata.json", ".json"):
-        beside = knight.with_suffix(ending)
-        if beside.exists():
-            copy = folder / "copies" / beside.name
-            copy.parent.mkdir(exist_ok=True)
-            copy.write_bytes(beside.read_bytes() + b" " * (ending == ".json"))
+    knight = next(path for path in paths if path.stem.startswith("hedgehog_knight"))
+    copy = folder / "copies" / knight.name
+    copy.parent.mkdir()
+    copy.write_bytes(knight.read_bytes())
     return folder
 
 

@@ -2,6 +2,7 @@
 const uiUpdateCallbacks = [];
 const uiAfterUpdateCallbacks = [];
 const uiLoadedCallbacks = [];
+const optionsChangedCallbacks = [];
 
 function gradioApp() {
   const elements = document.getElementsByTagName("gradio-app");
@@ -11,6 +12,7 @@ function gradioApp() {
 function onUiUpdate(callback) { uiUpdateCallbacks.push(callback); }
 function onAfterUiUpdate(callback) { uiAfterUpdateCallbacks.push(callback); }
 function onUiLoaded(callback) { uiLoadedCallbacks.push(callback); }
+function onOptionsChanged(callback) { optionsChangedCallbacks.push(callback); }
 function onUiTabChange() {}
 function updateInput(target) {
   const event = new Event("input", { bubbles: true });
@@ -27,15 +29,29 @@ function executeCallbacks(queue) {
   }
 }
 
+/* Settings come in a hidden field. What it says at first is as old as the page; the new value comes without an event. */
+function watchOptions(field) {
+  field.watched = true;
+  opts = JSON.parse(field.value);
+  const { get, set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value");
+  Object.defineProperty(field, "value", {
+    get,
+    set(text) {
+      const before = get.call(this);
+      set.call(this, text);
+      if (before === get.call(this)) return;
+      opts = JSON.parse(text);
+      executeCallbacks(optionsChangedCallbacks);
+    },
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   let loaded = false;
   let later;
   new MutationObserver(() => {
     const field = gradioApp().querySelector("#settings_json textarea");
-    if (field && field.value && field.value !== gradioApp.seen) {
-      gradioApp.seen = field.value;
-      opts = JSON.parse(field.value);
-    }
+    if (field && field.value && !field.watched) watchOptions(field);
     executeCallbacks(uiUpdateCallbacks);
     clearTimeout(later);
     later = setTimeout(() => executeCallbacks(uiAfterUpdateCallbacks), 200);

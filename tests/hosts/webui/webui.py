@@ -155,7 +155,9 @@ def create_ui(flavour):
     css = "#settings_json { position: absolute; left: -9999px; }"
     with gr.Blocks(analytics_enabled=False, title="contract harness", css=css) as page:
         with gr.Row(elem_id="quicksettings"):
-            gr.Dropdown(CHECKPOINTS, value=CHECKPOINTS[0], label="Checkpoint", elem_id="setting_sd_model_checkpoint")
+            gr.Dropdown(
+                CHECKPOINTS, value=CHECKPOINTS[0], label="Checkpoint", elem_id="setting_sd_model_checkpoint", interactive=True
+            )
         kept = gr.Textbox(value=lambda: shared.opts.dumpjson(), elem_id="settings_json")
         with gr.Tabs(elem_id="tabs"):
             for tab in ("txt2img", "img2img", *(["control"] if flavour == "sdnext" else [])):
