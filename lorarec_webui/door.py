@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lorarec.api.keeper import Keeper
     from lorarec.recommender import Recommender
 
-NEEDED = ("msgspec", "sqlalchemy", "numpy")
+NEEDED = ("numpy", "msgspec", "sqlalchemy", "bm25s")
 
 _entered: Door | None = None
 

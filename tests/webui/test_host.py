@@ -77,7 +77,7 @@ def test_the_table_answers_as_everywhere(host: Any) -> None:
     assert host.call("/nowhere")[0] == 404
     status, answer = host.call("/suggestions", {"prompt": "x" * 300_000})
     assert (status, answer["error"]["code"]) == (413, "too_large")
-    request = urllib.request.Request(f"{host.url}lorarec/v1/health", method="DELETE")
+    request = urllib.request.Request(f"{host.url}lorarec/v1/health", b"", {"Content-Type": "application/json"}, method="DELETE")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     assert refused.value.code == 405 and "GET" in refused.value.headers["Allow"]
