@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import host
@@ -81,5 +82,5 @@ def _below(folder: str, folders: list[str]) -> bool:
 def _wait_for(path: str) -> None:
     """Wait for a file that another thread of the host is still writing."""
     until = time.monotonic() + WAIT
-    while not os.path.exists(path) and time.monotonic() < until:
+    while not Path(path).exists() and time.monotonic() < until:
         time.sleep(0.05)

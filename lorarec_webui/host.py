@@ -72,7 +72,12 @@ def option(name: str, default: Any = None) -> Any:
 
 
 def add_option(
-    name: str, default: Any, label: str, component: Any, arguments: Mapping[str, Any], changed: Callable[[], None] | None
+    name: str,
+    default: Any,
+    label: str,
+    component: Any,
+    arguments: Mapping[str, Any],
+    changed: Callable[[], None] | None,
 ) -> None:
     """Put a setting on the WebUI's page of settings; ``changed`` is called when the user has changed it."""
     from modules import shared

@@ -13,7 +13,6 @@ TITLE, ELEMENT = "LoRA Recommender", "lorarec"
 def build(door: Door) -> list[tuple[Any, str, str]]:
     """The tab as the WebUI wants tabs: its blocks, title and element id."""
     import gradio
-
     from lorarec.tab import page
 
     with gradio.Blocks(analytics_enabled=False) as blocks:

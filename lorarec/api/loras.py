@@ -172,7 +172,9 @@ def details(context: Context, id: str, _: Nothing) -> Record:
     found = recommender.details(context.lora(id).id)
     lora = found.lora
     own = {name: getattr(lora, name) for name in Record.__struct_fields__ if name not in ("card", "sources")}
-    return Record(card=card(recommender, lora, context.wishes(recommender)), sources=tuple(map(_source, found.claims)), **own)
+    return Record(
+        card=card(recommender, lora, context.wishes(recommender)), sources=tuple(map(_source, found.claims)), **own
+    )
 
 
 def uses(context: Context, id: str, _: Nothing) -> Uses:

@@ -1,6 +1,6 @@
 """The contract harness: a small host of the WebUI family on a real Gradio of both generations, in real Chromium.
 
-It is no real WebUI. It reproduces what real ones were seen to do (tests/hosts/webui), each with the Gradio that it pins.
+It is no real WebUI. It reproduces what real ones were seen to do (tests/hosts/webui), with the Gradio that they pin.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ class Host:
 
     def __init__(self, gradio: str, flavour: str, home: Path, loras: Path, *more: str) -> None:
         python = next(
-            (p for p in (ENVIRONMENTS / gradio / "bin/python", ENVIRONMENTS / gradio / "Scripts/python.exe") if p.exists()),
+            (
+                p
+                for p in (ENVIRONMENTS / gradio / "bin/python", ENVIRONMENTS / gradio / "Scripts/python.exe")
+                if p.exists()
+            ),
             None,
         )
         if python is None:
@@ -54,7 +58,17 @@ class Host:
         (self.data / "settings.json").write_text(json.dumps(WORDS_ONLY), encoding="utf-8")
         self._log = (home / "host.log").open("w")
         script = ROOT / "tests" / "hosts" / "webui" / "webui.py"
-        given = ["--extension", str(ROOT), "--flavour", flavour, "--lora-dir", str(loras), "--port", str(free_port()), *more]
+        given = [
+            "--extension",
+            str(ROOT),
+            "--flavour",
+            flavour,
+            "--lora-dir",
+            str(loras),
+            "--port",
+            str(free_port()),
+            *more,
+        ]
         ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(home / "tmp"), "MPLBACKEND": "agg"}
         alien = ("PYTHONPATH", "PYTHONHOME", "LORAREC_DATA", "LORAREC_LORAS", "LORAREC_HOSTS")
         self._process = subprocess.Popen(
@@ -91,7 +105,7 @@ class Host:
     def indexed(self) -> bool:
         """Whether the index is there; asking for it the first time begins it."""
         state = self.call("/index")[1]
-        return state["stage"] != "empty" and not state["job"]["state"] == "running"
+        return state["stage"] != "empty" and state["job"]["state"] != "running"
 
     def stop(self) -> None:
         """End it."""

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 HOSTS = {"gradio3": "a1111", "gradio4": "neo"}
-INFO = "{prompt}\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512, Model: dreamy_sd15"
+STEPS = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512, Model: dreamy_sd15"
+INFO = "{prompt}\nNegative prompt: blurry\n" + STEPS
 
 
 def generations(host: Any) -> list[dict[str, Any]]:
@@ -38,7 +39,9 @@ def test_nothing_of_ours_fails_and_the_path_is_left_as_it_was(host: Any) -> None
 def test_folders_are_the_hosts(host: Any, loras: Path) -> None:
     facts = host.ask("facts")
     assert facts["roots"] == [str(loras)], "A1111's folder for LyCORIS is not there"
-    assert facts["outputs"] == [str(host.home / one) for one in ("outputs/txt2img-images", "outputs/img2img-images", "log/images")]
+    assert facts["outputs"] == [
+        str(host.home / one) for one in ("outputs/txt2img-images", "outputs/img2img-images", "log/images")
+    ]
     assert str(host.home / "outputs/txt2img-grids") in facts["sides"]
 
 
@@ -77,7 +80,9 @@ def test_the_table_answers_as_everywhere(host: Any) -> None:
     assert host.call("/nowhere")[0] == 404
     status, answer = host.call("/suggestions", {"prompt": "x" * 300_000})
     assert (status, answer["error"]["code"]) == (413, "too_large")
-    request = urllib.request.Request(f"{host.url}lorarec/v1/health", b"", {"Content-Type": "application/json"}, method="DELETE")
+    request = urllib.request.Request(
+        f"{host.url}lorarec/v1/health", b"", {"Content-Type": "application/json"}, method="DELETE"
+    )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     assert refused.value.code == 405 and "GET" in refused.value.headers["Allow"]
@@ -105,7 +110,13 @@ def test_saved_images_feed_the_history_each_once(host: Any) -> None:
         ("outputs/init-images", "0f0f0f"),
     ):
         host.ask("save", folder=folder, name=name, text=INFO.format(prompt="never", seed=12))
-    host.ask("save", folder="outputs/txt2img-images", name="00013-13", text=INFO.format(prompt="never", seed=13), interrupted=True)
+    host.ask(
+        "save",
+        folder="outputs/txt2img-images",
+        name="00013-13",
+        text=INFO.format(prompt="never", seed=13),
+        interrupted=True,
+    )
     host.ask("save", folder="outputs/txt2img-images", name="00014-14", text="")
     last = INFO.format(prompt="the last one", seed=15)
     host.ask("save", folder="outputs/txt2img-images", name="00015-15", text=last)

@@ -77,7 +77,9 @@ def inject(extension, flavour):
         for script in sorted((extension / "javascript").glob("*.mjs")):
             head += f'<script type="module" src="{link(script)}"></script>\n'
         answer = page(*given, **named)
-        answer.body = answer.body.replace(b"</head>", f'{head}<meta name="referrer" content="no-referrer"/></head>'.encode())
+        answer.body = answer.body.replace(
+            b"</head>", f'{head}<meta name="referrer" content="no-referrer"/></head>'.encode()
+        )
         answer.init_headers()
         return answer
 
@@ -88,7 +90,8 @@ def generate(prompt, negative, seed=7):
     """Make an "image" and save it, as the hosts do on their worker thread."""
     with call_queue.queue_lock:
         shared.state.job = "task(1)"
-        text = f"{prompt}\nNegative prompt: {negative}\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512"
+        steps = f"Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512"
+        text = f"{prompt}\nNegative prompt: {negative}\n{steps}"
         path = save("outputs/txt2img-images", f"{seed:05}", text)
         shared.state.job = ""
     return path
@@ -96,7 +99,7 @@ def generate(prompt, negative, seed=7):
 
 def save(folder, name, text):
     """Write a PNG with its infotext and tell everybody."""
-    os.makedirs(folder, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     path = os.path.join(folder, f"{name}.png")
     info = PngImagePlugin.PngInfo()
     info.add_text("parameters", text)
@@ -115,7 +118,9 @@ def prompts(tab):
             with gr.Row(), gr.Column(scale=80, elem_id=f"{tab}_prompt_row"):
                 prompt = gr.Textbox(label="Prompt", elem_id=f"{tab}_prompt", show_label=False, lines=3, value="")
             with gr.Row(), gr.Column(scale=80, elem_id=f"{tab}_neg_prompt_row"):
-                negative = gr.Textbox(label="Negative", elem_id=f"{tab}_neg_prompt", show_label=False, lines=3, value="")
+                negative = gr.Textbox(
+                    label="Negative", elem_id=f"{tab}_neg_prompt", show_label=False, lines=3, value=""
+                )
         with gr.Column(scale=1, elem_id=f"{tab}_actions_column"):
             button = gr.Button("Generate", elem_id=f"{tab}_generate", variant="primary")
             paste = gr.Button("Paste", elem_id=f"{tab}_paste")
@@ -137,7 +142,11 @@ def settings_page():
     for name in names:
         info = shared.opts.data_labels[name]
         make, given = info.component, dict(info.component_args or {})
-        fields.append(make(label=info.label, value=lambda name=name: getattr(shared.opts, name), elem_id=f"setting_{name}", **given))
+        fields.append(
+            make(
+                label=info.label, value=lambda name=name: getattr(shared.opts, name), elem_id=f"setting_{name}", **given
+            )
+        )
     apply = gr.Button("Apply settings", elem_id="settings_submit")
 
     def run(*values):
@@ -156,7 +165,11 @@ def create_ui(flavour):
     with gr.Blocks(analytics_enabled=False, title="contract harness", css=css) as page:
         with gr.Row(elem_id="quicksettings"):
             gr.Dropdown(
-                CHECKPOINTS, value=CHECKPOINTS[0], label="Checkpoint", elem_id="setting_sd_model_checkpoint", interactive=True
+                CHECKPOINTS,
+                value=CHECKPOINTS[0],
+                label="Checkpoint",
+                elem_id="setting_sd_model_checkpoint",
+                interactive=True,
             )
         kept = gr.Textbox(value=lambda: shared.opts.dumpjson(), elem_id="settings_json")
         with gr.Tabs(elem_id="tabs"):
@@ -178,10 +191,15 @@ def launch(arguments):
     running = False
     page = create_ui(arguments.flavour)
     auth = [tuple(pair.split(":")) for pair in arguments.auth.split(",")] if arguments.auth else None
-    allowed = [os.getcwd(), str(arguments.extension)]
+    allowed = [str(Path.cwd()), str(arguments.extension)]
     app, url, _ = page.queue().launch(
-        server_name="127.0.0.1", server_port=arguments.port or None, auth=auth, prevent_thread_lock=True,
-        allowed_paths=allowed, quiet=True, show_api=False,
+        server_name="127.0.0.1",
+        server_port=arguments.port or None,
+        auth=auth,
+        prevent_thread_lock=True,
+        allowed_paths=allowed,
+        quiet=True,
+        show_api=False,
     )
     app.user_middleware = [one for one in app.user_middleware if one.cls.__name__ != "CORSMiddleware"]
     script_callbacks.fire("app_started", page, app)
@@ -212,7 +230,7 @@ class Commands:
         self.arguments, self.page, self.url = arguments, page, url
 
     def reload(self):
-        """"Reload UI": a new page at the same port, scripts run again."""
+        """ "Reload UI": a new page at the same port, scripts run again."""
         self.arguments.port = int(self.url.rstrip("/").rpartition(":")[2])
         self.page.close()
         script_callbacks.fire("script_unloaded")
@@ -285,14 +303,20 @@ def main():
     shared.cmd_opts.__dict__.update(
         lora_dir=arguments.lora_dir, listen=False, server_name=arguments.server_name, api_auth=arguments.api_auth
     )
-    folders = {f"outdir_{tab}_{kind}": f"outputs/{tab}-{end}" for tab in ("txt2img", "img2img") for kind, end in (("samples", "images"), ("grids", "grids"))}
-    shared.opts.data.update(folders, outdir_samples="", outdir_grids="", outdir_save="log/images", outdir_init_images="outputs/init-images")
+    folders = {
+        f"outdir_{tab}_{kind}": f"outputs/{tab}-{end}"
+        for tab in ("txt2img", "img2img")
+        for kind, end in (("samples", "images"), ("grids", "grids"))
+    }
+    shared.opts.data.update(
+        folders, outdir_samples="", outdir_grids="", outdir_save="log/images", outdir_init_images="outputs/init-images"
+    )
     if arguments.flavour == "sdnext":
         paths.as_sdnext()
     else:
         shared.opts.data["extra_networks_add_text_separator"] = " "
     if arguments.flavour == "a1111":
-        shared.cmd_opts.lyco_dir_backcompat = os.path.join(os.getcwd(), "models", "LyCORIS")
+        shared.cmd_opts.lyco_dir_backcompat = str(Path.cwd() / "models" / "LyCORIS")
     if arguments.lora_dirs:
         shared.cmd_opts.lora_dirs = arguments.lora_dirs
     out, sys.stdout = sys.stdout, sys.stderr

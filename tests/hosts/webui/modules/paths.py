@@ -1,8 +1,9 @@
 """Where the host lies. `webui.py` fills it in."""
 
 import os
+from pathlib import Path
 
-script_path = os.getcwd()  # hosts are started in their own folder
+script_path = str(Path.cwd())  # hosts are started in their own folder
 data_path = script_path
 
 
@@ -13,4 +14,8 @@ def as_sdnext():
     def resolve_output_path(base_path, specific_path):
         if not specific_path:
             return base_path or ""
-        return specific_path if os.path.isabs(specific_path) or not base_path else os.path.join(base_path, specific_path)
+        return (
+            specific_path
+            if Path(specific_path).is_absolute() or not base_path
+            else os.path.join(base_path, specific_path)
+        )
