@@ -176,6 +176,8 @@ def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     assert host.call("/suggestions", {"prompt": "a castle at night"})[1]["suggestions"]
     facts = host.ask("facts")
     assert facts["failures"] == [] and facts["changes"] == 5
+    threads = [[name for name in facts["threads"] if kind in name] for kind in ("lorarec-live", "lorarec-capture")]
+    assert len(threads[0]) <= 8 and len(threads[1]) <= 1, "those of the load before have ended"
     host.ask("save", folder="outputs/txt2img-images", name="99", text=INFO.format(prompt="after the reload", seed=99))
     eventually(lambda: generations(host)[-1]["prompt"] == "after the reload")
 

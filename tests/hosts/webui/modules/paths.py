@@ -14,8 +14,5 @@ def as_sdnext():
     def resolve_output_path(base_path, specific_path):
         if not specific_path:
             return base_path or ""
-        return (
-            specific_path
-            if Path(specific_path).is_absolute() or not base_path
-            else os.path.join(base_path, specific_path)
-        )
+        alone = Path(specific_path).is_absolute() or not base_path
+        return specific_path if alone else os.path.join(base_path, specific_path)
