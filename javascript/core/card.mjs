@@ -44,7 +44,7 @@ export class CardView {
     this._preview = make("div.lr-preview");
     this._name = make("h3.lr-name");
     this._badge = make("span.lr-badge");
-    this._shared = make("span.lr-badge.lr-doubtful", { title: say("sharedNameHelp"), hidden: card.unique || !tags }, say("sharedName"));
+    this._shared = make("span.lr-badge.lr-doubtful.lr-shared", { title: say("sharedNameHelp"), hidden: card.unique || !tags }, say("sharedName"));
     this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") });
     this._reasons = make("ul.lr-reasons", { "aria-label": say("reasons") });
     this._chips = make("div.lr-chips", { role: "group", "aria-label": say("triggerWords"), title: say("triggerHelp") });
@@ -57,7 +57,7 @@ export class CardView {
       "li.lr-card",
       { "data-id": card.id },
       this._preview,
-      make("div.lr-head", {}, this._name, this._shared, this._badge),
+      make("div.lr-head", {}, this._name, this._badge, this._shared),
       this._score,
       this._reasons,
       this._chips,

@@ -130,7 +130,7 @@ def test_the_checkpoint_says_the_base_model(page: Any) -> None:
 def test_two_of_one_name_are_said_so(page: Any) -> None:
     write(page, PROMPT)
     page.wait(cards())
-    said = "card.querySelector('.lr-head > .lr-doubtful').hidden"
+    said = "card.querySelector('.lr-shared').hidden"
     shown = page.run(
         inside(
             f"[...panel.querySelectorAll('.lr-card')].map((card) => [card.querySelector('.lr-name').innerText, {said}])"
