@@ -38,6 +38,10 @@ class Lookup:
         """Place of a LoRA in the library; KeyError if it is not there."""
         return self._rows[id_]
 
+    def shares_stem(self, lora: Lora) -> bool:
+        """Whether another LoRA in another folder has the same file name, without extension and whatever its case."""
+        return len(self._stems.get(lora.stem.lower(), ())) > 1
+
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """By id, path, fingerprint, then unique file name, then unique title.
 

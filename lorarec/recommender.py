@@ -236,6 +236,11 @@ class Recommender:
         """
         return self._ready().lookup.find(name, fingerprint)
 
+    def shares_stem(self, lora: Lora) -> bool:
+        """Whether another LoRA has the same file name, which is all that tags in prompts name it by."""
+        now = self._now
+        return now is not None and now.lookup.shares_stem(lora)
+
     def details(self, name: str) -> LoraDetails:
         """A LoRA with every field and what each source says about it. Raises `UnknownLora`."""
         return self._catalog.details(self.find(name).id)

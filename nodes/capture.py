@@ -13,12 +13,11 @@ that one thread reads. Nothing else happens on ComfyUI's threads: no file, no da
 from __future__ import annotations
 
 import functools
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..lorarec.worker import Worker
 from . import host, library
 from .resolve import with_slashes
 from .runs import read_run
@@ -27,60 +26,8 @@ if TYPE_CHECKING:
     from ..lorarec.types import Query, Suggestions
 
 LISTENER = "lorarec_executed"  # attribute of the queue: who is told about a finished prompt
-WAITING = 200  # jobs; a prompt takes seconds, its job milliseconds
 
-Job = Callable[[], None]
-
-
-class Worker:
-    """Does jobs one after another in a daemon thread, which is started with the first job.
-
-    While `WAITING` of them wait, each new one takes the place of the oldest: what is lost live can be harvested later.
-    """
-
-    def __init__(self) -> None:
-        """Start without a thread."""
-        self._jobs: deque[Job] = deque(maxlen=WAITING)
-        self._changed = threading.Condition()
-        self._started = False
-        self._full = False
-        self._said = ""
-
-    def put(self, job: Job) -> None:
-        """Add a job; returns at once, from any thread."""
-        with self._changed:
-            if len(self._jobs) == WAITING and not self._full:
-                self._full = True
-                host.warn("remembering falls behind; what is left out now can be had with `lorarec harvest`")
-            self._jobs.append(job)
-            self._changed.notify()
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._work, name="lorarec-capture", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._jobs:
-                    self._full = False
-                    self._changed.wait()
-                job = self._jobs.popleft()
-            try:
-                job()
-            except Exception as error:  # a thread boundary: anything else would end it unseen
-                self.complain(error)
-
-    def complain(self, error: Exception) -> None:
-        """Log why something was not remembered: one line, not one per prompt."""
-        from ..lorarec.errors import LorarecError
-
-        text = str(error) if isinstance(error, LorarecError) else f"{type(error).__name__}: {error}"
-        if text != self._said:
-            self._said = text
-            host.warn(f"not remembered: {text}")
-
-
-_worker = Worker()
+_worker = Worker(host.warn)
 
 
 def install() -> None:

@@ -7,23 +7,18 @@ own: ComfyUI's event loop sends its previews and progress, and its default execu
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..lorarec.errors import missing_package
 from . import host, library
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from ..lorarec.api.app import Api
+    from ..lorarec.api.lanes import Lanes
     from ..lorarec.api.wire import Request, Response
 
 PREFIX = "/lorarec/v1"
 ANSWERS = "lorarec_answers"  # attribute of the route table: who answers, for packs that are loaded again
-THREADS = {"live": 8, "bulk": 2}
-
-T = TypeVar("T")
 
 
 def mount() -> None:
@@ -47,7 +42,7 @@ class _Door:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._api: Api | None = None
-        self._threads: dict[str, Executor] = {}
+        self._lanes: Lanes | None = None
 
     async def answer(self, request: Any) -> Any:
         """Answer one request; where this Python lacks a package, with the sentence that says which."""
@@ -65,12 +60,15 @@ class _Door:
     async def _respond(self, request: Any) -> Any:
         from aiohttp import web
 
-        api = self._api or await self._in_thread("live", self._open)
+        from ..lorarec.api.lanes import Lanes
+
+        lanes = self._lanes = self._lanes or Lanes()
+        api = self._api or await lanes.run("live", self._open)
         asked = await _read(request)
-        response = await self._in_thread(api.lane(asked).value, lambda: api.respond(asked))
+        response = await lanes.run(api.lane(asked).value, lambda: api.respond(asked))
         if response.events is None and response.chunks is None:
             return web.Response(status=response.status, headers=response.headers, body=response.body)
-        return await self._stream(request, response)
+        return await _stream(lanes, request, response)
 
     def _open(self) -> Api:
         """The API, made when it is first asked: its imports alone would hold up the event loop."""
@@ -84,41 +82,25 @@ class _Door:
                 self._api = Api(context, Guard(Hosts(host.listens_at())))
             return self._api
 
-    async def _stream(self, request: Any, response: Response) -> Any:
-        """Send a body, or events, piece by piece for as long as the client listens."""
-        import asyncio
 
-        from aiohttp import web
+async def _stream(lanes: Lanes, request: Any, response: Response) -> Any:
+    """Send a body, or events, piece by piece for as long as the client listens."""
+    from aiohttp import web
 
-        from ..lorarec.api.wire import EVERY
-
-        pieces: Any = response.chunks if response.events is None else response.events
-        lane = "bulk" if response.events is None else "live"
-        out = web.StreamResponse(status=response.status, headers=response.headers)
-        try:
-            await out.prepare(request)
-            while (piece := await self._in_thread(lane, lambda: next(pieces, None))) is not None:
-                if piece:
-                    await out.write(piece)
-                else:
-                    await asyncio.sleep(EVERY)
-                if request.transport is None or request.transport.is_closing():
-                    break
-            await out.write_eof()
-        except ConnectionError:
-            pass  # the client went away
-        finally:
-            pieces.close()
-        return out
-
-    async def _in_thread(self, lane: str, work: Callable[[], T]) -> T:
-        import asyncio
-
-        if lane not in self._threads:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._threads[lane] = ThreadPoolExecutor(THREADS[lane], f"lorarec-{lane}")
-        return await asyncio.get_running_loop().run_in_executor(self._threads[lane], work)
+    out = web.StreamResponse(status=response.status, headers=response.headers)
+    try:
+        await out.prepare(request)
+        async for piece in lanes.pieces(response):
+            if piece:
+                await out.write(piece)
+            if request.transport is None or request.transport.is_closing():
+                break
+        await out.write_eof()
+    except ConnectionError:
+        pass  # the client went away
+    finally:
+        response.close()
+    return out
 
 
 async def _read(request: Any) -> Request:

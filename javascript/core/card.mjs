@@ -30,8 +30,9 @@ export class CardView {
    * @param {string} around.level the most explicit preview that is shown uncovered @param {boolean} around.omit whether
    *   a more explicit one is left out instead of covered
    * @param {boolean} around.adjustable whether the strength of one in use can be changed
+   * @param {boolean=} around.tags whether the host names LoRAs by their file name alone
    */
-  constructor(card, suggestion, { say, actions, level, omit, adjustable }) {
+  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags }) {
     this.card = card;
     this.suggestion = suggestion;
     /** @type {{name: string, strength: number} | null} */
@@ -46,6 +47,7 @@ export class CardView {
     this._preview = make("div.lr-preview");
     this._name = make("h3.lr-name");
     this._badge = make("span.lr-badge");
+    this._shared = make("span.lr-badge.lr-doubtful.lr-shared", { title: say("sharedNameHelp"), hidden: card.unique || !tags }, say("sharedName"));
     this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") });
     this._reasons = make("ul.lr-reasons", { "aria-label": say("reasons") });
     this._chips = make("div.lr-chips", { role: "group", "aria-label": say("triggerWords"), title: say("triggerHelp") });
@@ -58,7 +60,7 @@ export class CardView {
       "li.lr-card",
       { "data-id": card.id },
       this._preview,
-      make("div.lr-head", {}, this._name, this._badge),
+      make("div.lr-head", {}, this._name, this._badge, this._shared),
       this._score,
       this._reasons,
       this._chips,

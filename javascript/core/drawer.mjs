@@ -37,7 +37,7 @@ export class Drawer {
   /** @param {import("./types.mjs").Card} card */
   async open(card) {
     const say = this._say;
-    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    const focused = /** @type {HTMLElement | null} */ (/** @type {Document} */ (this.element.getRootNode()).activeElement);
     if (!focused || !this.element.contains(focused)) this._from = focused;
     this._wanted = card.id;
     fill(this._title, card.name);

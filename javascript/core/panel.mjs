@@ -82,7 +82,8 @@ class Panel {
       done: () => this._draw(),
     });
     const { blur: level, cover } = this._options;
-    this._list = new CardList({ say, actions: this._actions(), level, omit: cover !== "blur", adjustable: Boolean(host.setStrength) });
+    const around = { say, actions: this._actions(), level, omit: cover !== "blur" };
+    this._list = new CardList({ ...around, adjustable: Boolean(host.setStrength), tags: host.tags });
     this._drawer = new Drawer({ client, say, level: () => level });
     this._encoder = new EncoderBox(say, {
       fetch: () => this._try(this._server.fetchEncoder()),

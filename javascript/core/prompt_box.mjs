@@ -9,7 +9,8 @@ import { difference, findTags, tagName, withoutTag, withStrength, withTag } from
 export function edit(box, text) {
   const { start, end, text: piece } = difference(box.value, text);
   if (start === end && !piece) return;
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  let focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  while (focused?.shadowRoot?.activeElement) focused = /** @type {HTMLElement} */ (focused.shadowRoot.activeElement);
   const scroll = box.scrollTop;
   box.focus({ preventScroll: true });
   box.setSelectionRange(start, end);
@@ -25,9 +26,10 @@ export function edit(box, text) {
 
 /** LoRAs in a text box: the part of `Host` that reads and writes tags. */
 export class PromptBox {
-  /** @param {HTMLTextAreaElement} box */
-  constructor(box) {
+  /** @param {HTMLTextAreaElement} box @param {() => string} separator that the host puts before a tag */
+  constructor(box, separator = () => ", ") {
     this.box = box;
+    this._separator = separator;
     /** @type {Map<string, string[]>} trigger words that came with a LoRA, by its name in lower case */
     this._words = new Map();
   }
@@ -45,7 +47,7 @@ export class PromptBox {
     // Never focused: the cursor stands at the start, where nobody put it.
     const untouched = this.box.selectionStart === 0 && this.box.selectionEnd === 0 && document.activeElement !== this.box;
     const at = untouched ? before.length : this.box.selectionEnd;
-    edit(this.box, withTag(before, at, name, strength, words));
+    edit(this.box, withTag(before, at, name, strength, words, this._separator()));
     this._words.set(name.toLowerCase(), words);
   }
 

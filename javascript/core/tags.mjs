@@ -99,12 +99,13 @@ export function insertionPoint(text, at) {
  * @param {string} name
  * @param {number} strength
  * @param {string[]} words
+ * @param {string} separator between what stands before and the tag
  */
-export function withTag(text, at, name, strength, words) {
+export function withTag(text, at, name, strength, words, separator = ", ") {
   const place = insertionPoint(text, at);
   const before = text.slice(0, place);
   const after = text.slice(place);
-  const lead = !before.trim() || /\n\s*$/.test(before) ? "" : /,\s*$/.test(before) ? (/\s$/.test(before) ? "" : " ") : /\s$/.test(before) ? "" : ", ";
+  const lead = !before.trim() || /\n\s*$/.test(before) ? "" : /,\s*$/.test(before) ? (/\s$/.test(before) ? "" : " ") : /\s$/.test(before) ? "" : separator;
   const said = [`<lora:${name}:${written(strength)}>`, ...missingWords(text, words)].join(", ");
   const tail = !after.trim() || /^\s*[,\n]/.test(after) ? "" : ", ";
   return before + lead + said + tail + (tail ? after.trimStart() : after);
@@ -123,7 +124,7 @@ export function withoutTag(text, name, words, keep = []) {
   const lines = bare.split("\n").map((line) => {
     const terms = line.split(",");
     const rest = terms.map((term) => {
-      const clean = term.replaceAll("\0", "");
+      const clean = term.replace(/\s*\0/g, ""); // with what some hosts put before a tag
       if (clean !== term && (!clean.trim() || going.has(plain(clean)))) return null;
       return going.has(plain(clean)) ? null : clean.replace(/ {2,}/g, " ");
     });

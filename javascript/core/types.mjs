@@ -9,6 +9,7 @@
  * @property {string} id
  * @property {string} lora root-relative path with "/"
  * @property {string} name
+ * @property {boolean} unique no other installed LoRA has this file name
  * @property {string} version
  * @property {string} author
  * @property {string} role
@@ -83,6 +84,7 @@
  * @property {(name: string, card: Card | null) => void | Promise<void>} remove one of `active`, with the trigger words that
  *   came with it; without card it is unknown
  * @property {((name: string, strength: number) => void | Promise<void>)=} setStrength of one in use; absent: cannot
+ * @property {boolean=} tags whether LoRAs are named in the prompt by their file name alone
  * @property {string=} language "en" or "zh"; absent: the browser's
  * @property {Record<string, string>=} strings texts that this host says differently, by their names in `texts.mjs`
  * @property {Preferences=} preferences where to keep what the user chose; absent: the browser's storage

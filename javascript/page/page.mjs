@@ -80,6 +80,7 @@ async function start() {
       },
       active: () => box.active(),
       baseModel: () => base.value,
+      tags: true,
       insert: (choice) => box.insert(choice),
       remove: (name, card) => box.remove(name, card),
       setStrength: (name, strength) => box.setStrength(name, strength),

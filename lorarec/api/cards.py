@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from ..catalog.files import IMAGES, VIDEOS
 from ..types import BaseModelFit, Lora, Safety
+
+if TYPE_CHECKING:
+    from ..recommender import Recommender
 
 TAGS = 12  # at most on a card
 TRIGGERS = 8  # sets of trigger words at most on a card
@@ -29,6 +32,7 @@ class Card(Struct, frozen=True, kw_only=True):
     id: str  # what routes take
     lora: str  # root-relative path with "/"
     name: str
+    unique: bool  # no other installed LoRA has this file name; tags in prompts name a LoRA by that alone
     version: str
     author: str
     role: str
@@ -54,13 +58,14 @@ class Wishes(Struct, frozen=True):
     hidden: frozenset[str]
 
 
-def card(lora: Lora, wishes: Wishes) -> Card:
+def card(recommender: Recommender, lora: Lora, wishes: Wishes) -> Card:
     """The card of a LoRA."""
     guess = lora.base_model
     return Card(
         id=lora.id,
         lora=lora.path,
         name=lora.name,
+        unique=not recommender.shares_stem(lora),
         version=lora.version,
         author=lora.author,
         role=lora.role.value,

@@ -79,7 +79,7 @@ class Guard:
 
         Args:
             hosts: names under which we may be asked.
-            authorise: whether this client may ask at all: a token, or the door's own login; None: everybody may.
+            authorise: whether this client may ask at all, by a token; None: everybody may whom the door admitted.
             rate: requests per second that one address may make on average.
             burst: and at once.
             clock: seconds that never run backwards.
@@ -105,7 +105,7 @@ class Guard:
         if headers.get("sec-fetch-site") == "cross-site" or (origin is not None and not self._own(origin, host)):
             raise Refused(403, "foreign_origin", "requests from pages of other sites are refused")
         self._spend(request.peer)
-        if self._authorise is not None and not self._authorise(request):
+        if not request.admitted or (self._authorise is not None and not self._authorise(request)):
             raise Refused(
                 401, "unauthorised", "log in, or send the token", headers={"WWW-Authenticate": 'Bearer realm="lorarec"'}
             )

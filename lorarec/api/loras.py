@@ -153,7 +153,7 @@ def browse(context: Context, wanted: Browse) -> Page:
     found.sort(key=_KEYS[wanted.sort], reverse=wanted.reverse)
     shown = found[wanted.offset : wanted.offset + wanted.limit]
     return Page(
-        loras=tuple(card(lora, wishes) for lora in shown),
+        loras=tuple(card(recommender, lora, wishes) for lora in shown),
         total=len(found),
         offset=wanted.offset,
         version=recommender.version,
@@ -181,7 +181,7 @@ def details(context: Context, id: str, _: Nothing) -> Record:
     made = ("card", "sources", "suggested")
     own = {name: getattr(lora, name) for name in Record.__struct_fields__ if name not in made}
     return Record(
-        card=card(lora, context.wishes(recommender)),
+        card=card(recommender, lora, context.wishes(recommender)),
         sources=tuple(map(_source, found.claims)),
         suggested=recommender.strength(lora.id, Query(prompt="")),
         **own,

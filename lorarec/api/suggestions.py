@@ -159,7 +159,7 @@ def _answer(
     ids = dict.fromkeys([*(one.id for one in found.suggestions), *(one.id for one in active if one.id)])
     return Answer(
         **{name: getattr(found, name) for name in Suggestions.__struct_fields__},
-        cards={id_: card(recommender.find(id_), wishes) for id_ in ids},
+        cards={id_: card(recommender, recommender.find(id_), wishes) for id_ in ids},
         active=active,
         version=recommender.version,
     )

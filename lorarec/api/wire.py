@@ -10,6 +10,7 @@ import enum
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -43,6 +44,7 @@ class Request(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # names in lower case
     body: bytes | None = b""  # None: larger than `MAX_BODY`, and not read
     peer: str = ""  # address of the client, for the bounds on rates
+    admitted: bool = True  # False: the door has a login, and this client did not pass it
 
 
 class Response(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,12 @@ class Response(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     chunks: Iterator[bytes] | None = None  # of a body too long for memory; reading one may take a moment
     events: Iterator[bytes] | None = None  # never blocks: b"" = nothing yet, look again after `EVERY` seconds
+
+    def close(self) -> None:
+        """Let go of what is being sent; every door calls it at the end of a body that is no `body`."""
+        source: Any = self.chunks if self.events is None else self.events
+        with suppress(ValueError):  # a thread is just reading the next piece, for nobody: it ends with that
+            source.close()
 
 
 class Refused(LorarecError):

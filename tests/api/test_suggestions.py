@@ -39,6 +39,14 @@ def test_every_suggestion_has_its_card(client):
     assert (card["opinion"], card["hidden"], card["safety"]) == (0, False, None)
 
 
+def test_a_card_says_whether_another_lora_has_its_file_name(client, make_lora, mini_library):
+    assert client.get("/loras", search="raincoat")["loras"][0]["unique"]
+    make_lora(mini_library / "copies" / "Raincoat.safetensors", seed=9)
+    client.recommender.refresh()
+    assert [one["unique"] for one in client.get("/loras", search="raincoat")["loras"]] == [False, False]
+    assert client.get("/loras", search="red_knight")["loras"][0]["unique"]
+
+
 def test_the_columns_are_sent_on_request_only(client):
     assert all(one["signals"] == {} for one in client.post("/suggestions", {"prompt": "a"})["suggestions"])
     assert all(one["signals"] for one in client.post("/suggestions", {"prompt": "a", "signals": True})["suggestions"])

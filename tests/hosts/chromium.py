@@ -151,8 +151,17 @@ class Browser:
         return page
 
 
+def _element(selector: str, every: bool = False) -> str:
+    """The expression of a selector's element; "a >>> b" looks for b in the shadow tree of a."""
+    *hosts, last = selector.split(" >>> ")
+    found = "document"
+    for host in hosts:
+        found = f"{found}?.querySelector({json.dumps(host)})?.shadowRoot"
+    return f"{found}?.querySelector{'All' if every else ''}({json.dumps(last)})"
+
+
 class Page:
-    """One page: what a user sees and does."""
+    """One page: what a user sees and does. Selectors reach into shadow trees with " >>> "."""
 
     def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser, self._session, self._context = browser, session, context
@@ -189,15 +198,15 @@ class Page:
 
     def count(self, selector: str) -> int:
         """How many elements there are."""
-        return int(self.run(f"document.querySelectorAll({json.dumps(selector)}).length"))
+        return int(self.run(f"{_element(selector, every=True)}?.length ?? 0"))
 
     def text(self, selector: str) -> str:
         """The visible text of the first element; "" if there is none."""
-        return str(self.run(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"))
+        return str(self.run(f"{_element(selector)}?.innerText ?? ''"))
 
     def value(self, selector: str) -> str:
         """The value of a field."""
-        return str(self.run(f"document.querySelector({json.dumps(selector)}).value"))
+        return str(self.run(f"{_element(selector)}.value"))
 
     def wait(self, condition: str, seconds: float = SECONDS) -> Any:
         """Wait until an expression is true in the page."""
@@ -209,7 +218,7 @@ class Page:
     def box(self, selector: str) -> Mapping[str, float]:
         """Where an element is in the window: x, y, width, height."""
         found = self.run(
-            f"(() => {{ const box = document.querySelector({json.dumps(selector)})?.getBoundingClientRect();"
+            f"(() => {{ const box = {_element(selector)}?.getBoundingClientRect();"
             "return box && {x: box.x, y: box.y, width: box.width, height: box.height}; })()"
         )
         assert found, f"there is no {selector}"
@@ -218,7 +227,7 @@ class Page:
 
     def move(self, selector: str) -> None:
         """Point at the middle of an element; scrolls to it if it is out of sight."""
-        self.run(f"document.querySelector({json.dumps(selector)})?.scrollIntoView({{block: 'nearest'}})")
+        self.run(f"{_element(selector)}?.scrollIntoView({{block: 'nearest'}})")
         box = self.box(selector)
         self._mouse("mouseMoved", box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 

@@ -70,6 +70,15 @@ test("inserting and removing end where they began", () => {
   }
 });
 
+test("what a host puts before a tag comes and goes with it", () => {
+  for (const text of ["", "a cat", "a cat, a dog", "a cat\na dog"]) {
+    const with_ = withTag(text, Math.min(5, text.length), "x", 0.8, ["foo"], " ");
+    assert.equal(withoutTag(with_, "x", ["foo"]), text);
+  }
+  assert.equal(withTag("a cat", 5, "x", 0.8, ["foo"], " "), "a cat <lora:x:0.8>, foo");
+  assert.equal(withTag("a cat,", 6, "x", 0.8, [], " "), "a cat, <lora:x:0.8>");
+});
+
 test("only the strength of one tag changes", () => {
   assert.equal(withStrength("<lora:x:1>, <lyco:y:0.5:1>", "Y", 0.333), "<lora:x:1>, <lyco:y:0.33>");
 });

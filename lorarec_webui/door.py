@@ -1,0 +1,154 @@
+"""What happens when the WebUI loads its scripts: one `Door` is made and registered, the one before is shut.
+
+"Reload UI" runs the scripts again, while packages stay loaded. The extension's folder is on the import path only while
+scripts load: hence the import of the core here, though nothing of it is used before somebody asks.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from typing import TYPE_CHECKING, Any
+
+import lorarec  # noqa: F401 (see above)
+
+from . import host
+
+if TYPE_CHECKING:
+    from lorarec.api.app import Api
+    from lorarec.api.context import Context
+    from lorarec.api.keeper import Keeper
+    from lorarec.recommender import Recommender
+
+NEEDED = ("numpy", "msgspec", "sqlalchemy", "bm25s")
+
+_entered: Door | None = None
+
+
+def enter() -> None:
+    """Register everything with the WebUI; what was registered before is let go."""
+    global _entered
+    leave()
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        host.warn(f"{', '.join(missing)} is not installed; restart the WebUI, whose start runs our install.py")
+        return
+    _entered = Door()
+    _entered.register()
+
+
+def leave() -> None:
+    """Shut what is open: threads end, encoders and files are let go."""
+    global _entered
+    door, _entered = _entered, None
+    if door is not None:
+        door.close()
+
+
+class Door:
+    """All that belongs to one load of the WebUI's scripts. Nothing is opened before it is needed."""
+
+    def __init__(self) -> None:
+        """Make the parts that cost nothing."""
+        from lorarec.api.lanes import Lanes
+        from lorarec.worker import Worker
+
+        from .capture import Capture
+        from .hearing import Hearing
+        from .settings import HostSettings
+
+        self.lanes = Lanes()
+        self.worker = Worker(host.warn)
+        self.settings = HostSettings(self)
+        self.hearing = Hearing()
+        self.capture = Capture(self)
+        self.names: tuple[str, ...] = ()  # under which browsers reach us besides our address
+        self.several = False  # people log in here, and nobody knows whose image it is
+        self._lock = threading.RLock()
+        self._keeper: Keeper | None = None
+        self._context: Context | None = None
+        self._api: Api | None = None
+        self._closed = False
+
+    def register(self) -> None:
+        """Register for the WebUI's callbacks."""
+        from . import tab
+
+        host.listen("ui_settings", self.settings.show)
+        host.listen("ui_tabs", lambda: tab.build(self))
+        host.listen("after_component", self.hearing.component)
+        host.listen("image_saved", self.capture.saved)
+        host.listen("app_started", self.started)
+        host.listen("script_unloaded", leave)
+
+    def started(self, page: Any, app: Any) -> None:
+        """The WebUI's server runs: mount the API on it. ``page`` is None where there is none (``--nowebui``)."""
+        from urllib.parse import urlsplit
+
+        from . import routes
+
+        shared = urlsplit(str(getattr(page, "share_url", None) or "")).hostname
+        self.names = (shared,) if shared else ()
+        people = getattr(app, "auth", None)
+        self.several = len(people) > 1 if isinstance(people, dict) else people is not None
+        if self.several:
+            self.reopen()  # if the tab opened one already
+        if page is not None:  # else Gradio 4 serves what lies in the WebUI's data folder
+            page.blocked_paths = [*(page.blocked_paths or ()), str(host.WebuiHost().data_dir())]
+        routes.mount(app, self)
+
+    def recommender(self) -> Recommender:
+        """The one recommender, opened now if it is not yet, and the first scan begun. Raises `StorageError`."""
+        from lorarec.api.keeper import Keeper
+
+        with self._lock:
+            first = self._keeper is None
+            keeper = self._keeper = self._keeper or Keeper(self._open)
+        found = keeper.get()
+        if first:
+            found.start_refresh()
+        return found
+
+    def reopen(self) -> None:
+        """Go on with the settings as they are stored now."""
+        with self._lock:
+            keeper = self._keeper
+        if keeper is not None:
+            keeper.reopen()
+        self.settings.mirror()
+
+    def context(self) -> Context:
+        """What the API and the tab work with."""
+        from lorarec.api.context import Context
+
+        with self._lock:
+            if self._context is None:
+                self._context = Context(self.recommender, self.reopen, host.output_folders)
+            return self._context
+
+    def api(self) -> Api:
+        """The API, made when it is first asked."""
+        from lorarec.api.app import Api
+        from lorarec.api.guard import Guard, Hosts
+
+        with self._lock:
+            if self._api is None:
+                self._api = Api(self.context(), Guard(Hosts(host.bound_to(), self.names)))
+            return self._api
+
+    def close(self) -> None:
+        """Let everything go; returns at once, running work ends by itself."""
+        with self._lock:
+            keeper, self._keeper = self._keeper, None
+            context = self._context
+        self.worker.close()
+        self.lanes.close()
+        if context is not None:
+            context.close()
+        if keeper is not None:
+            threading.Thread(target=keeper.close, name="lorarec-close", daemon=True).start()
+
+    def _open(self) -> Recommender:
+        from lorarec.recommender import Recommender
+
+        return Recommender.open(host=host.WebuiHost(), user=None if self.several else "local")
