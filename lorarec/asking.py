@@ -16,6 +16,7 @@ from .lookup import Lookup
 from .own import Own, consult
 from .pipeline import Ask, base_known
 from .prompt.read import ReadPrompt, read
+from .timings import Lap, no_lap
 from .types import Active, Encoder, Query
 
 Floats = NDArray[np.float32]
@@ -28,6 +29,7 @@ def ask(
     encoders: LensEncoders,
     own: Own | None = None,
     recency: Floats | None = None,
+    lap: Lap = no_lap,
 ) -> Ask:
     """Read and encode a query; what could not be understood becomes a note.
 
@@ -38,6 +40,7 @@ def ask(
         encoders: given up if none of them can be run.
         own: the user's history beside the library; None: there is none.
         recency: 1 = newest file, shape (n,); needed with ``own``.
+        lap: told of the parts "parse", "encode" and "history".
     """
     prompt = read(query)
     notes: list[str] = []
@@ -52,6 +55,7 @@ def ask(
                 notes.append(f'active LoRA "{lora.name}" {why}')
     if query.base_model and not base_known(query.base_model):
         notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
+    lap("parse")
     vectors = None
     if library.vectors is not None and prompt.text and encoders.available:
         try:
@@ -60,6 +64,7 @@ def ask(
             encoders.give_up(str(error))
     if not encoders.available:
         notes.append("matched by words only: " + ("; ".join(encoders.problems) or "no encoder is installed"))
+    lap("encode")
     rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
     consulted = None
     if own is not None and recency is not None:
@@ -72,6 +77,7 @@ def ask(
             active=rows.tolist(),
             base_model=base_models.named(query.base_model),
         )
+    lap("history")
     return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted)
 
 

@@ -42,6 +42,7 @@ from .rank import strength as strength_module
 from .rank.personal import Personal
 from .remembering import Memory
 from .settings import Settings
+from .timings import Lap, no_lap
 from .types import (
     Cancelled,
     Lora,
@@ -406,19 +407,20 @@ class Recommender:
 
     # -- recommending -----------------------------------------------------------------------------------------------
 
-    def recommend(self, query: Query, top: int | None = None) -> Suggestions:
+    def recommend(self, query: Query, top: int | None = None, lap: Lap = no_lap) -> Suggestions:
         """Suggest LoRAs for a prompt.
 
         Args:
             query: the prompt and everything else known; an empty prompt yields an abstaining answer by popularity.
             top: how many, 1 to 1000; None: the setting.
+            lap: told of each part of the answer as it ends.
 
         Raises:
             NotIndexed: there is no index yet.
             UsageError: ``top`` or a dial of the query is out of bounds.
         """
         started = time.perf_counter()
-        return self._answer(self._ready(), query, top, started)
+        return self._answer(self._ready(), query, top, started, lap)
 
     def similar(self, name: str, top: int | None = None) -> Suggestions:
         """Suggest LoRAs like one of the user's own. Raises `UnknownLora`, `NotIndexed`, `UsageError`."""
@@ -468,20 +470,20 @@ class Recommender:
             raise NotIndexed(self._not_indexed())
         return now
 
-    def _answer(self, now: Ready, query: Query, top: int | None, started: float) -> Suggestions:
+    def _answer(self, now: Ready, query: Query, top: int | None, started: float, lap: Lap) -> Suggestions:
         for name in ("min_score", "diversity", "explore"):
             value = getattr(query, name)
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
         count = self._count(top)
-        asked = self._ask(now, query)
+        asked = self._ask(now, query, lap)
         worded = asked.vectors is None and bool(asked.read.text)
-        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage)
+        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage, lap)
 
-    def _ask(self, now: Ready, query: Query) -> Ask:
+    def _ask(self, now: Ready, query: Query, lap: Lap = no_lap) -> Ask:
         """Read and encode a query, and ask the history about it."""
-        library = now.pipeline.library
-        return ask(query, library, now.lookup, self._encoders, self.memory.own(library), now.pipeline.recency)
+        library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
+        return ask(query, library, now.lookup, self._encoders, own, now.pipeline.recency, lap)
 
     def _not_indexed(self) -> str:
         if self.failure:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ..arrays import dot
-from .lexical import Postings
+from .postings import Postings
 
 Floats = NDArray[np.float32]
 
