@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import base_models
-from .index.retrieve import PER_SOURCE, QueryVectors, View, retrieve
+from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
 from .index.vectors import index_class
 from .library import Library
 from .matching import Asked
@@ -68,6 +68,7 @@ class Ask(Struct, frozen=True):
     seed_row: int = -1  # the LoRA that is asked for similar ones
     notes: tuple[str, ...] = ()
     consulted: Consulted | None = None  # what the user's history says; None: there is none
+    words: Words | None = None  # what its words find in the library, if they were looked up already
 
 
 class Filters(Struct, frozen=True):
@@ -129,7 +130,8 @@ class Pipeline:
     def table(self, ask: Ask, top: int = 0, lap: Lap = no_lap) -> tuple[Candidates, SignalTable]:
         """Candidates, enough for ``top`` suggestions, and all their signals; ``lap`` is told of every part."""
         library = self.library
-        view = View(library.lexical.query(ask.read.terms), ask.vectors)
+        view = View(ask.words or match(library.lexical, ask.read.terms), ask.vectors)
+        lap("lexical")
         allowed = self._allowed(ask)
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
@@ -364,7 +366,7 @@ class Pipeline:
             fit = float(table.column("base_model_fit")[at])
             past = None
             if ask.consulted is not None and ask.seed_row < 0:
-                past = Personally(ask.consulted.story(row, list(active)), active)
+                past = Personally(ask.consulted.story(row), active)
             partner = self._rows.get(lora.partner)
             out.append(
                 Suggestion(

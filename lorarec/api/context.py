@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import UnknownLora
 from ..jobs import Job
+from ..recent import Recent
 from ..timings import Timings
 from ..types import Lora
 from .cards import Wishes
-from .newest import Recent, Turns
+from .newest import Turns
 from .previews import Previews
 from .suggestions import Answer
 

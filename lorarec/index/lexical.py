@@ -118,7 +118,8 @@ def _bm25(rows: list[list[int]], terms: int) -> Postings:
     starts = np.asarray(scores["indptr"], np.int64)
     if len(starts) < terms + 1:
         starts = np.concatenate([starts, np.full(terms + 1 - len(starts), starts[-1])])
-    return Postings(starts, np.asarray(scores["indices"], np.int32), np.asarray(scores["data"], np.float32), len(rows))
+    rows_of, weights = np.asarray(scores["indices"], np.int32), np.asarray(scores["data"], np.float32)
+    return Postings.of(starts, rows_of, weights, len(rows))
 
 
 def _lift(rows: list[dict[int, float]], terms: int) -> Postings:

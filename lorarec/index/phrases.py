@@ -20,6 +20,8 @@ class Touched(Struct, frozen=True):
     phrases: NDArray[np.int64]  # ascending
     matched: Floats  # importance of the matched terms together
     rarest: Floats  # of the most telling of them; the 4-norm stands in for the maximum, which sums cannot give
+    owners: Ints  # the LoRAs that own any of them, ascending, shape (o,)
+    firsts: NDArray[np.int64]  # the first phrase of each of these, shape (o,)
 
 
 class PhraseIndex(Struct, frozen=True):
@@ -50,8 +52,6 @@ class PhraseIndex(Struct, frozen=True):
     def match(self, query: QueryTerms) -> Touched:
         """What of each phrase the query contains, for those of which it contains anything."""
         postings = self.postings
-        if not len(query.ids) or not len(postings.rows):
-            return Touched(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
         rows, weights = postings.entries(query.ids)
         there = np.zeros(postings.count, np.bool_)
         there[rows] = True
@@ -62,7 +62,9 @@ class PhraseIndex(Struct, frozen=True):
         square = weights * weights
         matched = np.bincount(at, weights, len(phrases)).astype(np.float32)
         fourth = np.bincount(at, square * square, len(phrases))
-        return Touched(phrases, matched, np.sqrt(np.sqrt(fourth)).astype(np.float32))
+        owner = self.owner[phrases]  # ascending, as the phrases are
+        firsts = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))
+        return Touched(phrases, matched, np.sqrt(np.sqrt(fourth)).astype(np.float32), owner[firsts], firsts)
 
     def shares(self, touched: Touched) -> Floats:
         """What share of each touched phrase the query contains, shape (p,), 0..1."""
@@ -89,9 +91,7 @@ class PhraseIndex(Struct, frozen=True):
     def _by_owner(self, reduce: np.ufunc, touched: Touched, values: Floats) -> Floats:
         out = np.zeros(self.count, np.float32)
         if len(values):
-            owners = self.owner[touched.phrases]  # ascending, as the phrases are
-            firsts = np.flatnonzero(np.diff(owners, prepend=np.int32(-1)))
-            out[owners[firsts]] = reduce.reduceat(values, firsts)
+            out[touched.owners] = reduce.reduceat(values, touched.firsts)
         return out
 
 
@@ -121,15 +121,19 @@ class ExampleIndex(Struct, frozen=True):
         counts = self.owners[loras + 1] - self.owners[loras]
         return ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
 
-    def cosines(self, query: Floats, norm: float, examples: NDArray[np.int64], importance: Floats) -> Floats:
+    def cosines(self, weights: Floats, norm: float, examples: NDArray[np.int64]) -> Floats:
         """Cosine of the query with each named example, shape (len(examples),).
 
-        ``query`` holds the query's weight of every term, shape (terms,); ``norm`` its length.
+        Args:
+            weights: the query's weight of every term times the term's importance, shape (terms,).
+            norm: length of the query's weights.
+            examples: numbers of examples.
         """
         counts = self.starts[examples + 1] - self.starts[examples]
-        if not counts.sum():
-            return np.zeros(len(examples), np.float32)
-        terms = self.terms[ranges(self.starts[examples], counts)]
-        values = query[terms] * importance[terms]
-        sums = np.bincount(np.repeat(np.arange(len(examples)), counts), values, len(examples))
-        return (sums / (self.norms[examples] * max(norm, 1e-6))).astype(np.float32)
+        out = np.zeros(len(examples), np.float32)
+        having = np.flatnonzero(counts)
+        if len(having):
+            terms = self.terms[ranges(self.starts[examples], counts)]
+            firsts = (np.cumsum(counts) - counts)[having]
+            out[having] = np.add.reduceat(weights[terms], firsts, dtype=np.float64)
+        return out / (self.norms[examples] * np.float32(max(norm, 1e-6)))

@@ -16,6 +16,7 @@ from ..arrays import dot, dots
 from ..timings import Lap, no_lap
 from ..types import Candidates
 from .lexical import GROUPS, LexicalIndex
+from .phrases import Touched
 from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
@@ -47,11 +48,34 @@ class QueryVectors(Struct, frozen=True):
     chunk_weights: Floats  # attention times importance, shape (k,)
 
 
+class Words(Struct, frozen=True):
+    """What the words of a query find in a library, whatever its vectors say."""
+
+    terms: QueryTerms
+    whole: dict[str, Floats]  # evidence columns of all LoRAs, 0 where there is nothing; each of shape (n,)
+    touched: dict[str, Touched]  # by kind of phrase
+    shares: dict[str, Floats]  # of the touched phrases
+
+
 class View(Struct, frozen=True):
     """One query as retrieval sees it."""
 
-    terms: QueryTerms
+    words: Words
     vectors: QueryVectors | None = None
+
+
+def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
+    """Look a query's terms up, each with its attention."""
+    terms, phrases = lexical.query(asked), lexical.phrases
+    whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
+    touched = {name: index.match(terms) for name, index in phrases.items()}
+    shares = {name: index.shares(touched[name]) for name, index in phrases.items()}
+    for name, short in (("triggers", "trigger"), ("names", "name")):
+        whole[f"{short}_mass"] = phrases[name].best(touched[name], touched[name].matched * shares[name])
+    tags = touched["tags"]
+    whole["tag_overlap"] = phrases["tags"].total(tags, tags.matched * (shares["tags"] > 0.99))
+    whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
+    return Words(terms, whole, touched, shares)
 
 
 def retrieve(
@@ -77,17 +101,8 @@ def retrieve(
         per_source: candidates taken from each field group.
         lap: told of the parts "lexical", "search", "dense" and "examples".
     """
-    terms, phrases = view.terms, lexical.phrases
-    whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
-    touched = {name: index.match(terms) for name, index in phrases.items()}
-    shares = {name: index.shares(touched[name]) for name, index in phrases.items()}
-    for name, short in (("triggers", "trigger"), ("names", "name")):
-        whole[f"{short}_mass"] = phrases[name].best(touched[name], touched[name].matched * shares[name])
-    tags = touched["tags"]
-    whole["tag_overlap"] = phrases["tags"].total(tags, tags.matched * (shares["tags"] > 0.99))
-    whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
-    lap("lexical")
-
+    phrases = lexical.phrases
+    whole, touched, shares = view.words.whole, view.words.touched, view.words.shares
     count = lexical.count if allowed is None else int(np.count_nonzero(allowed))
     if count == lexical.count:
         allowed = None
@@ -208,11 +223,9 @@ def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: 
     words = np.full(len(rows), np.nan, np.float32)
     if len(numbers):
         weights = np.zeros(len(lexical.importance), np.float32)
-        weights[view.terms.ids] = view.terms.weights
-        norm = float(np.sqrt(np.square(view.terms.weights).sum()))
-        words[having] = np.maximum.reduceat(
-            lexical.examples.cosines(weights, norm, numbers, lexical.importance), starts
-        )
+        weights[view.words.terms.ids] = view.words.terms.weights * lexical.importance[view.words.terms.ids]
+        norm = float(np.sqrt(np.square(view.words.terms.weights).sum()))
+        words[having] = np.maximum.reduceat(lexical.examples.cosines(weights, norm, numbers), starts)
     columns = {"example_words": words}
     if vectors is not None and view.vectors is not None:
         meaning = np.full(len(rows), np.nan, np.float32)
