@@ -90,7 +90,9 @@ def ask(
             base_model=base_models.named(query.base_model),
         )
     lap("history")
-    return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted, words=words)
+    return Ask(
+        query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted, words=words
+    )
 
 
 def encode(prompt: ReadPrompt, encoders: LensEncoders) -> QueryVectors:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lorarec.api.newest import SILENCE, Turns
 from lorarec.api.wire import Refused
+from lorarec.recent import Recent
 
 
 class Askers:
