@@ -136,4 +136,5 @@ class ExampleIndex(Struct, frozen=True):
             terms = self.terms[ranges(self.starts[examples], counts)]
             firsts = (np.cumsum(counts) - counts)[having]
             out[having] = np.add.reduceat(weights[terms], firsts, dtype=np.float64)
-        return out / (self.norms[examples] * np.float32(max(norm, 1e-6)))
+        out /= self.norms[examples] * np.float32(max(norm, 1e-6))
+        return out

@@ -79,7 +79,7 @@ class Postings(Struct, frozen=True):
         if len(self.common) and self.common[term] >= 0:
             return bool(self.columns[self.common[term], row])
         start, end = int(self.starts[term]), int(self.starts[term + 1])
-        rows = memoryview(self.rows)  # ascending; plain numbers are compared ten times as fast as numpy's
+        rows = self.rows.data  # ascending; plain numbers are compared ten times as fast as numpy's
         at = bisect_left(rows, row, start, end)
         return at < end and rows[at] == row
 

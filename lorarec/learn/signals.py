@@ -109,7 +109,9 @@ class Evidence:
         self._votes_words = _votes(self.words, self._weight, past, "words", size)
         self._votes = None if self.meaning is None else _votes(self.meaning, self._weight, past, "meaning", size)
         self._plain = self._habits.plain
-        self._beside: dict[int, Doubles] = {}  # generations of each LoRA together with each active one, by the latter
+        self._beside: dict[
+            int, NDArray[Any]
+        ] = {}  # generations of each LoRA together with each active one, by the latter
         self._together = self._joint(active) if len(active) else None
 
     def candidates(self, count: int) -> Ints:
