@@ -12,11 +12,12 @@ from .catalog.lenses import STYLE_WORDS
 from .encode.lens_encoders import LensEncoders
 from .encode.profiles import LENSES
 from .errors import BadFile, MissingPart, UnknownLora
+from .filtering import base_known
 from .index.retrieve import QueryVectors, match
 from .library import Library
 from .lookup import Lookup
 from .own import Own, consult
-from .pipeline import Ask, base_known
+from .pipeline import Ask
 from .prompt.read import ReadPrompt, read
 from .timings import Lap, no_lap
 from .types import Active, Encoder, Query

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import base_models
+from .filtering import Filtering, Filters, base_key, heads
 from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
 from .index.vectors import index_class
 from .library import Library
@@ -46,11 +47,8 @@ Floats = NDArray[np.float32]
 
 SHORT_LIST = 100  # up to this many suggestions come from the same candidates
 POPULAR = 24  # most downloaded LoRAs that are always among the candidates
-CERTAIN_MISFIT = 0.05  # a base model that fits less is left out
 DOUBTFUL_FIT = 0.5  # one that fits less is marked
 _NEW_DAYS = 30.0
-_MOST_FITS = 16  # base models, and sets of filters, whose say on every LoRA is kept
-_ROLES = {role: number for number, role in enumerate(Role)}
 _EXPLICIT = frozenset(
     """nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored
     ahegao""".split()
@@ -69,18 +67,6 @@ class Ask(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     consulted: Consulted | None = None  # what the user's history says; None: there is none
     words: Words | None = None  # what its words find in the library, if they were looked up already
-
-
-class Filters(Struct, frozen=True):
-    """What of a query leaves LoRAs out, whatever its prompt says."""
-
-    roles: tuple[Role, ...]
-    exclude_roles: tuple[Role, ...]
-    accelerators: bool  # whether they may be shown
-    folders: tuple[str, ...]  # how paths below them start
-    exclude_folders: tuple[str, ...]
-    safety: int  # the most explicit level
-    base_model: str  # "" = unknown
 
 
 class Pipeline:
@@ -112,13 +98,10 @@ class Pipeline:
         self._curve = curve
         self._personal = personal
         self._scorer = scorer or personal
-        self._roles = np.asarray([_ROLES[lora.role] for lora in library.loras], np.int8)
         self._ids = np.asarray([lora.id for lora in library.loras], np.str_)
-        self._paths = [lora.path.lower() for lora in library.loras]
         self._rows = {lora.id: row for row, lora in enumerate(library.loras)}
         self._recency = _recency([lora.modified for lora in library.loras])
-        self._fits: dict[str, Floats] = {}
-        self._passed: dict[Filters, NDArray[np.bool_]] = {}
+        self._filtering = Filtering(library)
         count = len(library.loras)
         self._search: Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]] | None = None
         if library.vectors is not None:
@@ -139,7 +122,7 @@ class Pipeline:
             popular = np.unique(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))
         lap("filters")
         found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, _pool(top), lap)
-        fit = self._fit(_base_key(ask.query.base_model))[found.rows]
+        fit = self._filtering.fit(base_key(ask.query.base_model))[found.rows]
         table = signal_table(
             found,
             library.facts,
@@ -203,12 +186,12 @@ class Pipeline:
             roles=query.roles,
             exclude_roles=query.exclude_roles,
             accelerators=bool(query.roles) or _asks_for_speed(ask.read) or self._is_accelerator(ask.seed_row),
-            folders=_heads(query.folders),
-            exclude_folders=_heads(query.exclude_folders),
+            folders=heads(query.folders),
+            exclude_folders=heads(query.exclude_folders),
             safety=self._safety(ask),
-            base_model=_base_key(query.base_model),
+            base_model=base_key(query.base_model),
         )
-        mask = self._passing(filters)
+        mask = self._filtering.passing(filters)
         if ask.consulted is not None:
             mask = mask & ~ask.consulted.own.wishes.hidden
         taken = [*ask.active_rows.tolist(), *([ask.seed_row] if ask.seed_row >= 0 else [])]
@@ -221,38 +204,6 @@ class Pipeline:
                 mask &= ~np.isin(library.groups, library.groups[taken])
         return mask
 
-    def _passing(self, filters: Filters) -> NDArray[np.bool_]:
-        """The LoRAs that pass some filters, shape (n,); kept, since a user's filters stay the same as a rule."""
-        known = self._passed.get(filters)
-        if known is not None:
-            return known
-        library = self.library
-        mask = ~library.hidden
-        if filters.roles:
-            mask &= self._of_roles(filters.roles)
-        elif not filters.accelerators:
-            mask &= ~self._of_roles((Role.ACCELERATOR,))
-        if filters.exclude_roles:
-            mask &= ~self._of_roles(filters.exclude_roles)
-        if filters.folders:
-            mask &= self._below(filters.folders)
-        if filters.exclude_folders:
-            mask &= ~self._below(filters.exclude_folders)
-        mask &= library.safety <= filters.safety
-        mask &= ~(self._fit(filters.base_model) <= CERTAIN_MISFIT)
-        if len(self._passed) >= _MOST_FITS:
-            self._passed.clear()
-        self._passed[filters] = mask
-        return mask
-
-    def _of_roles(self, roles: Sequence[Role]) -> NDArray[np.bool_]:
-        """LoRAs of any of these roles, shape (n,)."""
-        return np.isin(self._roles, [_ROLES[role] for role in roles])
-
-    def _below(self, heads: tuple[str, ...]) -> NDArray[np.bool_]:
-        """LoRAs whose path starts with any of these, shape (n,)."""
-        return np.asarray([path.startswith(heads) for path in self._paths], np.bool_)
-
     def _is_accelerator(self, row: int) -> bool:
         return row >= 0 and self.library.loras[row].role is Role.ACCELERATOR
 
@@ -263,17 +214,6 @@ class Pipeline:
         if self.settings.safety != "auto":
             return Safety[self.settings.safety.upper()]
         return Safety.EXPLICIT if _EXPLICIT & ask.read.terms.keys() else Safety.SUGGESTIVE
-
-    def _fit(self, key: str) -> Floats:
-        """Probability that each LoRA works with the wanted base model, shape (n,), NaN = unknown; see `_base_key`."""
-        known = self._fits.get(key)
-        if known is None:
-            values = [base_models.fit(lora.base_models, key) if key else None for lora in self.library.loras]
-            known = np.asarray([np.nan if value is None else value for value in values], np.float32)
-            if len(self._fits) >= _MOST_FITS:
-                self._fits.clear()
-            self._fits[key] = known
-        return known
 
     def _adjust(self, scores: Floats, table: SignalTable, ask: Ask, found: Candidates) -> Floats:
         """What stands outside the learned blend: doubtful base models and what the negative prompt names sink."""
@@ -397,22 +337,6 @@ class Pipeline:
 def _pool(top: int) -> int:
     """Candidates per source: the same for every list that a person reads, so that a longer one begins alike."""
     return PER_SOURCE if top <= SHORT_LIST else top
-
-
-def _heads(folders: Sequence[str]) -> tuple[str, ...]:
-    """How the paths below root-relative folders start, lower case; the root itself is no restriction."""
-    plain = (folder.replace("\\", "/").strip("/").lower() for folder in folders)
-    return tuple(f"{folder}/" for folder in plain if folder not in {"", "."})
-
-
-def _base_key(wanted: str | None) -> str:
-    """The canonical name of a wanted base model, or the checkpoint's own where only that tells; "" = unknown."""
-    return (base_models.canonical(wanted) or wanted) if wanted and base_known(wanted) else ""
-
-
-def base_known(wanted: str) -> bool:
-    """Whether a base model or checkpoint name tells which base model is meant."""
-    return base_models.canonical(wanted) is not None or base_models.guess_checkpoint(wanted) is not None
 
 
 def _recency(modified: Sequence[float]) -> Floats:
