@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,15 +12,19 @@ from .catalog.lenses import STYLE_WORDS
 from .encode.lens_encoders import LensEncoders
 from .encode.profiles import LENSES
 from .errors import BadFile, MissingPart, UnknownLora
-from .index.retrieve import QueryVectors
+from .filtering import base_known
+from .index.retrieve import QueryVectors, match
 from .library import Library
 from .lookup import Lookup
 from .own import Own, consult
-from .pipeline import Ask, base_known
+from .pipeline import Ask
 from .prompt.read import ReadPrompt, read
+from .timings import Lap, no_lap
 from .types import Active, Encoder, Query
 
 Floats = NDArray[np.float32]
+
+MANY = 2000  # LoRAs from which looking words up takes longer than handing it to another thread
 
 
 def ask(
@@ -28,6 +34,8 @@ def ask(
     encoders: LensEncoders,
     own: Own | None = None,
     recency: Floats | None = None,
+    lap: Lap = no_lap,
+    beside: Executor | None = None,
 ) -> Ask:
     """Read and encode a query; what could not be understood becomes a note.
 
@@ -38,6 +46,8 @@ def ask(
         encoders: given up if none of them can be run.
         own: the user's history beside the library; None: there is none.
         recency: 1 = newest file, shape (n,); needed with ``own``.
+        lap: told of the parts "parse", "encode" and "history".
+        beside: looks the words up while the prompt is encoded, which keeps this thread waiting; None: nobody does.
     """
     prompt = read(query)
     notes: list[str] = []
@@ -52,14 +62,22 @@ def ask(
                 notes.append(f'active LoRA "{lora.name}" {why}')
     if query.base_model and not base_known(query.base_model):
         notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
+    lap("parse")
     vectors = None
+    words = None
     if library.vectors is not None and prompt.text and encoders.available:
+        looked_up = None
+        if beside is not None and len(library.loras) >= MANY:
+            looked_up = beside.submit(match, library.lexical, prompt.terms)
         try:
             vectors = encode(prompt, encoders)
         except (MissingPart, BadFile) as error:
             encoders.give_up(str(error))
+        if looked_up is not None and not looked_up.cancel():  # else it has not begun: others were first
+            words = looked_up.result()
     if not encoders.available:
         notes.append("matched by words only: " + ("; ".join(encoders.problems) or "no encoder is installed"))
+    lap("encode")
     rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
     consulted = None
     if own is not None and recency is not None:
@@ -72,7 +90,10 @@ def ask(
             active=rows.tolist(),
             base_model=base_models.named(query.base_model),
         )
-    return Ask(query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted)
+    lap("history")
+    return Ask(
+        query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted, words=words
+    )
 
 
 def encode(prompt: ReadPrompt, encoders: LensEncoders) -> QueryVectors:

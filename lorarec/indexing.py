@@ -132,8 +132,7 @@ class Indexer:
     @property
     def folder(self) -> Path:
         """Where the library of these roots is saved; hosts that share a data folder have one each."""
-        name = blake2b("\0".join(map(str, self._roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        return self._data_dir / "index" / name
+        return library_folder(self._data_dir, self._roots)
 
     def _saved(self, library: Library, stage: str) -> Indexed:
         """Save a library and map it back, so that its pages can be dropped."""
@@ -161,6 +160,12 @@ class Indexer:
     def forget(self) -> None:
         """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def library_folder(data_dir: Path, roots: Sequence[Path]) -> Path:
+    """Where the library of some roots is saved in a data folder."""
+    name = blake2b("\0".join(map(str, roots)).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return data_dir / "index" / name
 
 
 def _tick(progress: ProgressSink | None, total: int) -> Callable[[int], None]:

@@ -27,7 +27,7 @@ from .rank.strength import Shown, shown_in
 from .rank.versions import version_groups
 from .types import Lora
 
-FORMAT = 4  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 6  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
 
 Floats = NDArray[np.float32]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 
-from .index.lexical import Postings
+from .index.postings import Postings
 from .library import Library
 from .prompt.background import importance
 from .prompt.read import ReadPrompt
 from .prompt.terms import ALIASES, terms
-from .types import Candidates
 
 _LEAST = 0.25  # importance below which a shared word is no reason
 _FEW_TRIGGERS = 4  # trigger words suggested when nothing in the prompt tells which of many are meant
@@ -18,18 +17,16 @@ _MANY_TRIGGERS = 12
 
 
 class Matches:
-    """What one LoRA shares with one prompt; implements `rank.explain.Matches`, each part found when first asked for."""
+    """What one LoRA shares with one prompt; implements `rank.explain.Matches`, each part found when it is asked for."""
 
-    def __init__(
-        self, library: Library, words: Sequence[str], row: int, read: ReadPrompt, found: Candidates, at: int
-    ) -> None:
-        """Candidate ``at`` of ``found`` is library row ``row``; ``words`` are the vocabulary by term number."""
-        self._library = library
-        self._words = words
+    def __init__(self, asked: Asked, row: int, best_chunk: int) -> None:
+        """Library row ``row``, of which the prompt's chunk number ``best_chunk`` is the nearest, -1 = unknown."""
+        self._asked = asked
+        self._library = asked.library
         self._row = row
-        self._lora = library.loras[row]
-        self._read = read
-        self._best_chunk = int(found.best_chunk[at])
+        self._lora = asked.library.loras[row]
+        self._read = asked.read
+        self._best_chunk = best_chunk
 
     @property
     def triggers(self) -> Sequence[str]:
@@ -63,9 +60,8 @@ class Matches:
         examples = self._library.lexical.examples
         best: tuple[str, ...] = ()
         for at in range(int(examples.owners[self._row]), int(examples.owners[self._row + 1])):
-            numbers = examples.terms[examples.starts[at] : examples.starts[at + 1]].tolist()
-            words = {self._words[number] for number in numbers}
-            shared = _telling(term for term in self._read.terms if term in words)
+            numbers = set(examples.terms[examples.starts[at] : examples.starts[at + 1]].tolist())
+            shared = _telling(term for term, number in self._asked.telling if number in numbers)
             best = max(best, shared, key=lambda words: sum(map(importance, words)))
         return best
 
@@ -77,33 +73,35 @@ class Matches:
 
     def _shared(self, postings: Postings) -> tuple[str, ...]:
         """Prompt terms that stand in a field of the LoRA."""
-        vocabulary = self._library.lexical.vocabulary
-        known = ((term, vocabulary.get(term)) for term in self._read.terms)
-        return _telling(term for term, number in known if number is not None and postings.has(number, self._row))
+        return _telling(term for term, number in self._asked.telling if postings.has(number, self._row))
 
 
-class Matcher:
-    """Finds what LoRAs share with prompts; built once for a library."""
+class Asked:
+    """One prompt, ready to be compared with many LoRAs."""
 
-    def __init__(self, library: Library) -> None:
-        """Keep the library and its words by term number."""
-        self._library = library
-        self._words = list(library.lexical.vocabulary)
+    def __init__(self, library: Library, read: ReadPrompt) -> None:
+        """Look up the terms of the prompt that could be named in a reason."""
+        self.library = library
+        self.read = read
+        vocabulary = library.lexical.vocabulary
+        known = ((term, vocabulary.get(term)) for term in read.terms if importance(term) >= _LEAST or term in ALIASES)
+        self.telling = [(term, number) for term, number in known if number is not None]  # with their numbers there
 
-    def matches(self, row: int, read: ReadPrompt, found: Candidates, at: int) -> Matches:
-        """What candidate ``at``, library row ``row``, shares with a prompt."""
-        return Matches(self._library, self._words, row, read, found, at)
+    def matches(self, row: int, best_chunk: int) -> Matches:
+        """What library row ``row`` shares with the prompt."""
+        return Matches(self, row, best_chunk)
 
-    def triggers(self, row: int, read: ReadPrompt) -> tuple[str, ...]:
-        """The trigger words to use with a prompt.
+    def triggers(self, row: int) -> tuple[str, ...]:
+        """The trigger words to use with the prompt.
 
         The set that the prompt matches best, else the first; of a long set only the words that the prompt hints at, and
         its first word, which by custom is the one that was trained.
         """
-        sets = self._library.loras[row].trigger_sets
+        sets = self.library.loras[row].trigger_sets
         if not sets:
             return ()
-        known = [{word for word in words if (own := _words(word)) and own <= read.terms.keys()} for words in sets]
+        there = self.read.terms.keys()
+        known = [{word for word in words if (own := _words(word)) and own <= there} for words in sets]
         best = max(range(len(sets)), key=lambda at: (sum(max(map(importance, _words(w))) for w in known[at]), -at))
         words = sets[best]
         if len(words) <= _FEW_TRIGGERS:

@@ -27,7 +27,7 @@ from .prompt.syntax import parse
 from .prompt.terms import terms as terms_of
 from .types import Event, PastGeneration, Role
 
-FORMAT = 2  # of the saved form
+FORMAT = 3  # of the saved form
 _KIND = "own"
 _ROLES = list(Role)
 
@@ -74,16 +74,16 @@ class Consulted(Struct, frozen=True):
         """How the user applied one LoRA before; None if never."""
         if self.own.memories is None or self.evidence is None:
             return None
-        found = strengths(self.own.memories.past, row, self.evidence.nearness(), base_model, self.evidence.told)
+        found = strengths(self.own.memories.past, row, self.evidence.nearness, base_model, self.evidence.told)
         return found if len(found.strengths) else None
 
-    def story(self, row: int, active: Sequence[int]) -> Story:
+    def story(self, row: int) -> Story:
         """What the user did with one LoRA."""
         opinion = int(self.own.wishes.opinion[row])
         if self.own.memories is None or self.evidence is None:
             return Story(opinion=opinion)
         evidence = self.evidence
-        return story(self.own.memories.past, row, evidence.alike(), active, opinion, evidence.told)
+        return story(self.own.memories.past, row, evidence.alike, evidence.beside(row), opinion, evidence.told)
 
 
 def clean(prompt: str) -> str:

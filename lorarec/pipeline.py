@@ -11,11 +11,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import base_models
-from .index.lexical import QueryTerms
-from .index.retrieve import PER_SOURCE, QueryVectors, View, retrieve
+from .filtering import Filtering, Filters, base_key, heads
+from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
 from .index.vectors import index_class
 from .library import Library
-from .matching import Matcher
+from .matching import Asked
 from .own import Consulted
 from .prompt.read import ReadPrompt
 from .rank import diversify, explain
@@ -26,6 +26,7 @@ from .rank.signals import SIGNALS, signal_table
 from .rank.similar import likeness
 from .rank.strength import USUAL, Curve, Own, suggest
 from .settings import Settings
+from .timings import Lap, no_lap
 from .types import (
     Active,
     BaseModelFit,
@@ -46,10 +47,8 @@ Floats = NDArray[np.float32]
 
 SHORT_LIST = 100  # up to this many suggestions come from the same candidates
 POPULAR = 24  # most downloaded LoRAs that are always among the candidates
-CERTAIN_MISFIT = 0.05  # a base model that fits less is left out
 DOUBTFUL_FIT = 0.5  # one that fits less is marked
 _NEW_DAYS = 30.0
-_MOST_FITS = 16  # base models whose fit to every LoRA is kept
 _EXPLICIT = frozenset(
     """nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored
     ahegao""".split()
@@ -67,6 +66,7 @@ class Ask(Struct, frozen=True):
     seed_row: int = -1  # the LoRA that is asked for similar ones
     notes: tuple[str, ...] = ()
     consulted: Consulted | None = None  # what the user's history says; None: there is none
+    words: Words | None = None  # what its words find in the library, if they were looked up already
 
 
 class Pipeline:
@@ -98,13 +98,10 @@ class Pipeline:
         self._curve = curve
         self._personal = personal
         self._scorer = scorer or personal
-        self._matcher = Matcher(library)
-        self._roles = np.asarray([lora.role.value for lora in library.loras], np.str_)
         self._ids = np.asarray([lora.id for lora in library.loras], np.str_)
-        self._paths = [lora.path.lower() for lora in library.loras]
         self._rows = {lora.id: row for row, lora in enumerate(library.loras)}
         self._recency = _recency([lora.modified for lora in library.loras])
-        self._fits: dict[str, Floats] = {}
+        self._filtering = Filtering(library)
         count = len(library.loras)
         self._search: Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]] | None = None
         if library.vectors is not None:
@@ -113,17 +110,19 @@ class Pipeline:
 
     # -- the road ---------------------------------------------------------------------------------------------------
 
-    def table(self, ask: Ask, top: int = 0) -> tuple[Candidates, SignalTable]:
-        """Candidates, enough for ``top`` suggestions, and all their signals."""
+    def table(self, ask: Ask, top: int = 0, lap: Lap = no_lap) -> tuple[Candidates, SignalTable]:
+        """Candidates, enough for ``top`` suggestions, and all their signals; ``lap`` is told of every part."""
         library = self.library
-        view = View(library.lexical.query(ask.read.terms), ask.vectors)
+        view = View(ask.words or match(library.lexical, ask.read.terms), ask.vectors)
+        lap("lexical")
         allowed = self._allowed(ask)
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
         if ask.consulted is not None and ask.consulted.evidence is not None:
             popular = np.unique(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))
-        found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, per_source=_pool(top))
-        fit = self._fit(ask.query.base_model)[found.rows]
+        lap("filters")
+        found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, _pool(top), lap)
+        fit = self._filtering.fit(base_key(ask.query.base_model))[found.rows]
         table = signal_table(
             found,
             library.facts,
@@ -132,25 +131,31 @@ class Pipeline:
             recency=self._recency[found.rows],
             personal=ask.consulted.columns(found.rows) if ask.consulted is not None else None,
         )
+        lap("signals")
         return found, table
 
     def cold(self, table: SignalTable) -> Floats:
         """Logits of the shared blend, without the user's history, shape (c,)."""
         return self._blend.score(table, ())
 
-    def suggestions(self, ask: Ask, top: int, started: float, stage: str) -> Suggestions:
+    def suggestions(self, ask: Ask, top: int, started: float, stage: str, lap: Lap = no_lap) -> Suggestions:
         """Ranked suggestions for a query; ``started`` is `time.perf_counter` at its arrival."""
-        found, table = self.table(ask, top)
+        found, table = self.table(ask, top, lap)
         ids: list[str] = self._ids[found.rows].tolist()
         # Likeness to a LoRA is no question of taste: the history has no say in it.
         blend = self._blend if ask.seed_row < 0 else self._likeness
         logits = (self._scorer if ask.seed_row < 0 else blend).score(table, ids)
         scores = self._adjust(blend.probability(logits), table, ask, found)
         order = np.lexsort((found.rows, -logits, -scores))
+        lap("blend")
         order, others = self._collapse(order, found, ask)
         chosen, chance = self._choose(order, scores, found, table, ask, top)
+        lap("diversify")
         least = self.settings.min_score if ask.query.min_score is None else ask.query.min_score
-        listed = self._describe(chosen, chance, scores, found, table, ask, others)
+        strengths = [self.strength(int(found.rows[at]), ask) for at in chosen]
+        lap("strengths")
+        listed = self._describe(chosen, chance, scores, found, table, ask, others, strengths)
+        lap("reasons")
         return Suggestions(
             suggestions=tuple(listed),
             abstained=not any(suggestion.score >= least for suggestion in listed) or (least > 0 and not ask.read.terms),
@@ -177,33 +182,27 @@ class Pipeline:
     def _allowed(self, ask: Ask) -> NDArray[np.bool_]:
         """Which LoRAs may be suggested at all, shape (n,)."""
         library, query = self.library, ask.query
-        mask = ~library.hidden
+        filters = Filters(
+            roles=query.roles,
+            exclude_roles=query.exclude_roles,
+            accelerators=bool(query.roles) or _asks_for_speed(ask.read) or self._is_accelerator(ask.seed_row),
+            folders=heads(query.folders),
+            exclude_folders=heads(query.exclude_folders),
+            safety=self._safety(ask),
+            base_model=base_key(query.base_model),
+        )
+        mask = self._filtering.passing(filters)
         if ask.consulted is not None:
             mask = mask & ~ask.consulted.own.wishes.hidden
-        if query.roles:
-            mask = mask & np.isin(self._roles, [role.value for role in query.roles])
-        elif not _asks_for_speed(ask.read) and not self._is_accelerator(ask.seed_row):
-            mask = mask & (self._roles != Role.ACCELERATOR.value)
-        if query.exclude_roles:
-            mask = mask & ~np.isin(self._roles, [role.value for role in query.exclude_roles])
-        if heads := _heads(query.folders):
-            mask = mask & self._below(heads)
-        if heads := _heads(query.exclude_folders):
-            mask = mask & ~self._below(heads)
-        mask = mask & (library.safety <= self._safety(ask))
-        mask = mask & ~(self._fit(query.base_model) <= CERTAIN_MISFIT)
         taken = [*ask.active_rows.tolist(), *([ask.seed_row] if ask.seed_row >= 0 else [])]
         # Halves of a pair are one suggestion: where one is in use, so is the other.
         taken += [self._rows[half] for row in taken if (half := library.loras[row].partner) in self._rows]
         if taken:
+            mask = mask.copy()
             mask[taken] = False
             if self._collapses(query):
-                mask = mask & ~np.isin(library.groups, library.groups[taken])
+                mask &= ~np.isin(library.groups, library.groups[taken])
         return mask
-
-    def _below(self, heads: tuple[str, ...]) -> NDArray[np.bool_]:
-        """LoRAs whose path starts with any of these, shape (n,)."""
-        return np.asarray([path.startswith(heads) for path in self._paths], np.bool_)
 
     def _is_accelerator(self, row: int) -> bool:
         return row >= 0 and self.library.loras[row].role is Role.ACCELERATOR
@@ -216,29 +215,18 @@ class Pipeline:
             return Safety[self.settings.safety.upper()]
         return Safety.EXPLICIT if _EXPLICIT & ask.read.terms.keys() else Safety.SUGGESTIVE
 
-    def _fit(self, wanted: str | None) -> Floats:
-        """Probability that each LoRA works with the wanted base model, shape (n,), NaN = unknown."""
-        key = (base_models.canonical(wanted) or wanted) if wanted and base_known(wanted) else ""
-        known = self._fits.get(key)
-        if known is None:
-            values = [base_models.fit(lora.base_models, key) if key else None for lora in self.library.loras]
-            known = np.asarray([np.nan if value is None else value for value in values], np.float32)
-            if len(self._fits) >= _MOST_FITS:
-                self._fits.clear()
-            self._fits[key] = known
-        return known
-
     def _adjust(self, scores: Floats, table: SignalTable, ask: Ask, found: Candidates) -> Floats:
         """What stands outside the learned blend: doubtful base models and what the negative prompt names sink."""
         fit = table.column("base_model_fit")
         scores = scores * np.where(np.isfinite(fit), np.sqrt(np.clip(fit, 0, 1)), 1).astype(np.float32)
         if ask.read.unwanted:
             lexical = self.library.lexical
-            terms: QueryTerms = lexical.query(ask.read.unwanted)
+            terms = lexical.query(ask.read.unwanted)
             cover = np.zeros(len(found.rows), np.float32)
             for group in ("names", "triggers", "tags"):
                 index = lexical.phrases[group]
-                share = index.best(index.match(terms)[0] / index.totals, found.rows, empty=0.0)
+                touched = index.match(terms)
+                share = index.best(touched, index.shares(touched))[found.rows]
                 cover = np.maximum(cover, np.where(share > 0.6, share, 0))
             scores = scores * (1 - 0.6 * cover)
         return scores
@@ -295,8 +283,9 @@ class Pipeline:
         table: SignalTable,
         ask: Ask,
         others: NDArray[np.int64],
+        strengths: Sequence[Strength],
     ) -> list[Suggestion]:
-        """Suggestions with strength, trigger words and reasons."""
+        """Suggestions with their strengths, trigger words and reasons."""
         if not chosen:
             return []
         blend = self._blend if ask.seed_row < 0 else self._likeness
@@ -306,29 +295,31 @@ class Pipeline:
             shown = SignalTable(table.rows[chosen], table.names, table.values[chosen])
             moved |= self._personal.contributions(shown, blend.logits(inputs))
         active = {row: self.library.loras[row].name for row in ask.active_rows.tolist()}
+        asked = Asked(self.library, ask.read)
+        shown_signals = np.round(table.values[chosen].astype(np.float64), 4).tolist()
         out = []
         for place, at in enumerate(chosen):
             row = int(found.rows[at])
             lora = self.library.loras[row]
-            matches = self._matcher.matches(row, ask.read, found, at)
+            matches = asked.matches(row, int(found.best_chunk[at]))
             amounts = {family: float(values[place]) for family, values in moved.items()}
             fit = float(table.column("base_model_fit")[at])
             past = None
             if ask.consulted is not None and ask.seed_row < 0:
-                past = Personally(ask.consulted.story(row, list(active)), active)
+                past = Personally(ask.consulted.story(row), active)
             partner = self._rows.get(lora.partner)
             out.append(
                 Suggestion(
                     lora=lora.path,
                     name=lora.name,
                     score=round(float(scores[at]), 4),
-                    strength=self.strength(row, ask),
-                    trigger_words=self._matcher.triggers(row, ask.read),
+                    strength=strengths[place],
+                    trigger_words=asked.triggers(row),
                     base_model=_base(lora),
                     reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora), past),
                     signals={
-                        name: round(value, 4) if isfinite(value) else None
-                        for name, value in zip(SIGNALS, table.values[at].tolist(), strict=True)
+                        name: value if isfinite(value) else None
+                        for name, value in zip(SIGNALS, shown_signals[place], strict=True)
                     },
                     id=lora.id,
                     fingerprint=lora.fingerprint,
@@ -346,17 +337,6 @@ class Pipeline:
 def _pool(top: int) -> int:
     """Candidates per source: the same for every list that a person reads, so that a longer one begins alike."""
     return PER_SOURCE if top <= SHORT_LIST else top
-
-
-def _heads(folders: Sequence[str]) -> tuple[str, ...]:
-    """How the paths below root-relative folders start, lower case; the root itself is no restriction."""
-    plain = (folder.replace("\\", "/").strip("/").lower() for folder in folders)
-    return tuple(f"{folder}/" for folder in plain if folder not in {"", "."})
-
-
-def base_known(wanted: str) -> bool:
-    """Whether a base model or checkpoint name tells which base model is meant."""
-    return base_models.canonical(wanted) is not None or base_models.guess_checkpoint(wanted) is not None
 
 
 def _recency(modified: Sequence[float]) -> Floats:

@@ -11,11 +11,13 @@ import os
 import threading
 import time
 from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from . import library as library_module
@@ -40,8 +42,10 @@ from .rank import blend as blend_module
 from .rank import personal as personal_module
 from .rank import strength as strength_module
 from .rank.personal import Personal
+from .recent import Recent
 from .remembering import Memory
 from .settings import Settings
+from .timings import Lap, no_lap
 from .types import (
     Cancelled,
     Lora,
@@ -64,6 +68,7 @@ _log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 MOST = 1000  # suggestions of one answer
+_ANSWERS = 32  # that are kept for when the same is asked again
 _STAGES = ("empty", "lexical", "full")
 
 
@@ -110,6 +115,8 @@ class Recommender:
         self.failure = ""  # why the last background refresh failed, "" if it did not
         self.indexing = Job("index")  # every refresh, for those who watch or stop it
         self._adoptions = 0
+        self._answers: Recent[Suggestions] = Recent(_ANSWERS)
+        self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         store = VectorStore(self._database)
         self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy)
         self.memory = Memory(
@@ -172,6 +179,7 @@ class Recommender:
         worker = self._worker
         if worker is not None and worker is not threading.current_thread():
             worker.join(timeout=30)
+        self._beside.shutdown(wait=False, cancel_futures=True)
         self.memory.close()
         self._encoders.close()
         self._database.close()
@@ -220,7 +228,11 @@ class Recommender:
         now = self._now
         if now is not None:
             self.memory.own(now.pipeline.library)  # looks whether something new was recorded
-        return self.version, self.settings, self.memory.renewals, self._adoptions, self._encoders.available
+        memory = self.memory
+        return (
+            *(self.version, self.settings, self._encoders.available),
+            *(memory.user, memory.renewals, self._adoptions),
+        )
 
     def loras(self) -> list[Lora]:
         """All LoRAs that can be suggested, without their long texts (see `details`)."""
@@ -411,19 +423,28 @@ class Recommender:
 
     # -- recommending -----------------------------------------------------------------------------------------------
 
-    def recommend(self, query: Query, top: int | None = None) -> Suggestions:
+    def recommend(self, query: Query, top: int | None = None, lap: Lap = no_lap) -> Suggestions:
         """Suggest LoRAs for a prompt.
 
         Args:
             query: the prompt and everything else known; an empty prompt yields an abstaining answer by popularity.
             top: how many, 1 to 1000; None: the setting.
+            lap: told of each part of the answer as it ends; parts then wait for each other.
 
         Raises:
             NotIndexed: there is no index yet.
             UsageError: ``top`` or a dial of the query is out of bounds.
         """
         started = time.perf_counter()
-        return self._answer(self._ready(), query, top, started)
+        now, key = self._ready(), (query, top, self.state)
+        if lap is not no_lap:  # measured: neither taken from memory nor kept
+            return self._answer(now, query, top, started, lap)
+        known = self._answers.get(key)
+        if known is not None:
+            return replace(known, took_ms=round((time.perf_counter() - started) * 1000, 2))
+        answer = self._answer(now, query, top, started, lap)
+        self._answers.put(key, answer)
+        return answer
 
     def similar(self, name: str, top: int | None = None) -> Suggestions:
         """Suggest LoRAs like one of the user's own. Raises `UnknownLora`, `NotIndexed`, `UsageError`."""
@@ -473,20 +494,21 @@ class Recommender:
             raise NotIndexed(self._not_indexed())
         return now
 
-    def _answer(self, now: Ready, query: Query, top: int | None, started: float) -> Suggestions:
+    def _answer(self, now: Ready, query: Query, top: int | None, started: float, lap: Lap) -> Suggestions:
         for name in ("min_score", "diversity", "explore"):
             value = getattr(query, name)
             if value is not None and not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
         count = self._count(top)
-        asked = self._ask(now, query)
+        asked = self._ask(now, query, lap)
         worded = asked.vectors is None and bool(asked.read.text)
-        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage)
+        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage, lap)
 
-    def _ask(self, now: Ready, query: Query) -> Ask:
+    def _ask(self, now: Ready, query: Query, lap: Lap = no_lap) -> Ask:
         """Read and encode a query, and ask the history about it."""
-        library = now.pipeline.library
-        return ask(query, library, now.lookup, self._encoders, self.memory.own(library), now.pipeline.recency)
+        library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
+        beside = self._beside if lap is no_lap and not self._closed.is_set() else None
+        return ask(query, library, now.lookup, self._encoders, own, now.pipeline.recency, lap, beside)
 
     def _not_indexed(self) -> str:
         if self.failure:

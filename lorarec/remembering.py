@@ -90,6 +90,7 @@ class Memory:
             StorageError: the history was written by a newer lorarec, or the database fails.
             UsageError: a pattern of `history_exclude` is none.
         """
+        self.user = user
         self.history = History(database, user, Policy(settings.history, settings.history_exclude))
         self._catalog, self._store, self._encoders, self._settings = catalog, store, encoders, settings
         # One folder for each user: nobody may see what was derived of another's history.

@@ -1,10 +1,12 @@
-"""How long answers took, of the latest few hundred."""
+"""How long answers took, of the latest few hundred; and what the parts of one took."""
 
 from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -44,3 +46,24 @@ class Timings:
             return round(kept[math.ceil(share * len(kept)) - 1], 2)
 
         return Latency(count, rank(0.5), rank(0.95))
+
+
+Lap = Callable[[str], None]  # told the name of the part of an answer that has just ended
+
+
+def no_lap(part: str) -> None:
+    """Nobody asks what the parts take."""
+
+
+class Laps:
+    """Milliseconds of the parts of one answer, each since the one before it; a `Lap`."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def __call__(self, part: str) -> None:
+        """End a part; what it took is added to its earlier turns."""
+        now = time.perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + (now - self._last) * 1000
+        self._last = time.perf_counter()

@@ -216,7 +216,7 @@ def test_wishes_alone_can_be_asked() -> None:
     assert columns["own_dismissed"].tolist() == pytest.approx([0, 1, 0])
     assert consult(asked, "deer").columns(np.arange(3))["own_dismissed"].tolist() == pytest.approx([0, 0.1, 0])
     assert found.own.wishes.hidden.tolist() == [False, False, True]
-    assert found.strengths(0, "") is None and found.story(0, ()).opinion == -1 and found.evidence is None
+    assert found.strengths(0, "") is None and found.story(0).opinion == -1 and found.evidence is None
 
 
 def test_where_the_past_has_no_say_wishes_still_have() -> None:
@@ -230,11 +230,11 @@ def test_strengths_and_story_are_those_of_prompts_like_this() -> None:
     past = [made(n, "a red castle", strength=0.4) for n in range(3)] + [made(9, "deer, forest", strength=0.9)]
     asked = with_wishes(remember(past, meaning=False), opinions={"a": 1})
     found = consult(asked, "red castle")
-    used, told = found.strengths(0, ""), found.story(0, ())
+    used, told = found.strengths(0, ""), found.story(0)
     assert used is not None and used.strengths.tolist() == pytest.approx([0.4, 0.9])
     assert used.weights[0] > 10 * used.weights[1]
     assert (told.times, told.alike, told.usual, told.opinion) == (4, 3, pytest.approx(0.4), 1)
-    assert found.strengths(2, "") is None and found.story(2, (0,)).times == 0
+    assert found.strengths(2, "") is None and found.story(2).times == 0
 
 
 def test_only_what_was_known_then_is_told() -> None:
@@ -244,7 +244,7 @@ def test_only_what_was_known_then_is_told() -> None:
     assert found.evidence is not None and found.evidence.told == 1
     columns = found.columns(np.arange(3))
     assert columns["own_uses"].tolist() == pytest.approx([1, 0, 0])
-    assert found.strengths(2, "") is None and found.story(2, (0,)).times == 0 and found.story(1, ()).times == 0
+    assert found.strengths(2, "") is None and found.story(2).times == 0 and found.story(1).times == 0
 
 
 def test_vectors_of_another_length_are_left_out_of_it() -> None:

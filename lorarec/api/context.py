@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from ..errors import UnknownLora
 from ..jobs import Job, JobState
+from ..recent import Recent
 from ..timings import Timings
 from ..types import Lora
 from .cards import Wishes
-from .newest import Recent, Turns
+from .newest import Turns
 from .previews import Previews
 from .suggestions import Answer
 from .wire import Request

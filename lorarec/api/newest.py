@@ -1,4 +1,4 @@
-"""The newest prompt wins: an outdated question is dropped before it is computed, a repeated one answered from memory.
+"""The newest prompt wins: an outdated question is dropped before it is computed.
 
 While somebody types, questions come faster than they are worth answering. Each client's newest one is computed, a few
 at a time and in the order they came; one that waits while its client asks anew is dropped.
@@ -9,17 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
 
 from .wire import Refused
 
 CLIENTS = 1024  # whose newest question is remembered
 SILENCE = 30.0  # seconds after which a client's numbers may begin anew
 WAITING = 256  # questions that may wait; more than this many clients type at once
-
-T = TypeVar("T")
 
 
 class _Question:
@@ -101,36 +98,3 @@ class Turns:
 
 def _outdated() -> Refused:
     return Refused(409, "outdated", "a newer prompt of the same client came meanwhile; that one is answered")
-
-
-class Recent(Generic[T]):
-    """The answers given last, by what they depend on. Safe from many threads."""
-
-    def __init__(self, size: int) -> None:
-        self.hits = self.misses = 0
-        self._size = size
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, T] = OrderedDict()
-
-    def get(self, key: Hashable) -> T | None:
-        """The answer kept under a key; counts whether there was one."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None:
-                self.misses += 1
-            else:
-                self.hits += 1
-                self._kept.move_to_end(key)
-            return found
-
-    def put(self, key: Hashable, answer: T) -> None:
-        """Keep an answer; the one not asked for longest makes room."""
-        with self._lock:
-            self._kept[key] = answer
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-
-    def __len__(self) -> int:
-        """How many are kept."""
-        return len(self._kept)

@@ -25,8 +25,9 @@ from ..index.vector_store import VectorStore, text_hash
 from ..measure import images, speed, synthetic, synthetic_past
 from ..measure.speed import Measured, seconds
 from ..recommender import Recommender
-from ..types import Encoder, Event, EventKind, Generation, ImageFile, OutcomeKind, Query
-from .bench_suite import EXAMPLES, TOKENS, Suite, catalogued, token_counter
+from ..types import Active, Encoder, Event, EventKind, Generation, ImageFile, OutcomeKind, Query
+from .bench_suggest import TOKENS
+from .bench_suite import EXAMPLES, Suite, catalogued, token_counter
 
 INSTALLED = 3000  # LoRAs that harvested images are linked to
 NAMED = 300  # of these are named by the images, and a tenth as many that are not installed
@@ -35,6 +36,7 @@ MORE = 100  # generations learned after the others
 EVENTS = 1_000_000
 WRITTEN = 50_000  # of these at once
 ROUNDS = 3  # the best counts
+IN_USE = 3  # heavily used LoRAs that are active in one row
 PAST = "bench-past"  # user whose history is made up
 
 
@@ -145,6 +147,8 @@ def pasts(suite: Suite, count: int, generations: int) -> list[Measured]:
         again = seconds(recommender.learn)
         suite.say("suggestions with history")
         rows = [_latency(suite, recommender, nobody, encoder, name, tokens) for tokens in TOKENS]
+        often = tuple(Active(made) for made in names[:IN_USE])  # the most used ones
+        rows.append(_latency(suite, recommender, nobody, encoder, name, TOKENS[0], often))
     text = "read, compared and laid out beside the library; the prompts' vectors are there already"
     return [
         *rows,
@@ -154,20 +158,26 @@ def pasts(suite: Suite, count: int, generations: int) -> list[Measured]:
 
 
 def _latency(
-    suite: Suite, recommender: Recommender, nobody: Recommender, encoder: Encoder, name: str, tokens: int
+    suite: Suite,
+    recommender: Recommender,
+    nobody: Recommender,
+    encoder: Encoder,
+    name: str,
+    tokens: int,
+    active: tuple[Active, ...] = (),
 ) -> Measured:
     """The same recommender, library and encoder with one memory and the other in turns."""
     each = suite.prompts + 3
-    prompts = speed.prompts_of_length(tokens, ROUNDS * each, token_counter(encoder), seed=len(name))
+    prompts = speed.prompts_of_length(tokens, ROUNDS * each, token_counter(encoder), seed=len(name) + len(active))
     mine, none = recommender.memory, nobody.memory
 
     def with_past(prompt: str) -> object:
         recommender.memory = mine
-        return recommender.recommend(Query(prompt=prompt))
+        return recommender.recommend(Query(prompt=prompt, active=active))
 
     def without(prompt: str) -> object:
         recommender.memory = none
-        return recommender.recommend(Query(prompt=prompt))
+        return recommender.recommend(Query(prompt=prompt, active=active))
 
     try:
         pairs = [
@@ -181,7 +191,8 @@ def _latency(
         f"{pair.ours:.2f} ms ÷ {pair.bare:.2f} ms, medians of {pair.runs} prompts, no cache, the quickest of {ROUNDS} "
         f"rounds; all past prompts differ, vectors of {synthetic_past.READ} encoded, the others disturbed copies"
     )
-    return Measured(f"{name}, {tokens} tokens", pair.ratio, "×", 1.3, detail=text)
+    used = f", {len(active)} heavily used LoRAs active" if active else ""
+    return Measured(f"{name}, {tokens} tokens{used}", pair.ratio, "×", 1.3, detail=text)
 
 
 def _remember(recommender: Recommender, data: Path, encoder: Encoder, made: Sequence[Generation]) -> None:

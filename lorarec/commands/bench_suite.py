@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from .. import library
@@ -24,20 +20,15 @@ from ..encode import models
 from ..encode.lens_encoders import LensEncoders
 from ..encode.profiles import encoder_names
 from ..index.vector_store import VectorStore, text_hash
-from ..index.vectors import index_class
 from ..measure import process, speed, synthetic
 from ..measure.bench_data import Bench
 from ..measure.lay import lay
 from ..measure.speed import Measured
-from ..recommender import Recommender
 from ..settings import Settings
-from ..types import Encoder, Lora, Progress, ProgressSink, Query
+from ..types import Encoder, Lora, Progress, ProgressSink
 
-LARGE = 100_000
-TOKENS = (30, 75)  # of prompts
-LENGTHS = (16, 64, 200)  # of made-up texts to encode
+LENGTHS = {16: 1.45, 64: 1.35, 200: 1.25}  # tokens of made-up texts to encode -> least ratio
 EXAMPLES = 3  # per made-up LoRA; the mean of the public benchmark
-NEAREST = 200  # of the bare search
 
 
 class Suite:
@@ -116,9 +107,9 @@ class Suite:
         def count_tokens(text: str) -> int:
             return len(plain.tokenizer(text, verbose=False)["input_ids"])
 
-        for length in LENGTHS:
+        for length, least in LENGTHS.items():
             made = speed.prompts_of_length(length, texts // (1 + length // 32), count_tokens)
-            rows.append(speed.throughput_row(f"{name}, {length} tokens", encoder.encode, theirs, made, None))
+            rows.append(speed.throughput_row(f"{name}, {length} tokens", encoder.encode, theirs, made, least))
         if bench is None:
             made = [text for length in LENGTHS for text in speed.prompts_of_length(length, texts // 6, count_tokens)]
             random_order = np.random.default_rng(0).permutation(len(made))
@@ -131,7 +122,7 @@ class Suite:
         ids = list(bench.corpus)[:: max(1, len(bench.corpus) * 5 // count)]
         folder = self.work / f"real-{len(ids)}"
         lay(bench, folder, ids)
-        texts = dict.fromkeys(text for lora in catalogued(self.work / "real-data", folder) for text in _texts(lora))
+        texts = dict.fromkeys(text for lora in catalogued(self.work / "real-data", folder) for text in texts_of(lora))
         every = np.random.default_rng(0).permutation(list(texts))
         return [str(text) for text in every[:count]]
 
@@ -139,53 +130,7 @@ class Suite:
         """The user's semantic encoder; None without a model on this machine."""
         return self.encoders.get("semantic") if self.encoders.available else None
 
-    # -- suggestions ------------------------------------------------------------------------------------------------
-
-    def suggestions(self, count: int) -> list[Measured]:
-        """One suggestion from ``count`` LoRAs against the bare work, and the memory of a process that serves them."""
-        encoder = self.encoder()
-        name = f"one suggestion of {count:,} LoRAs ÷ "
-        if encoder is None:
-            return [Measured(name + "encoder forward", math.nan, "×", 2, detail="no encoder model on this machine")]
-        folder, data = self.collection(count)
-        rows = []
-        with Recommender.open([folder], data, settings=self.settings) as recommender:
-            recommender.refresh(self.meter)
-            search = _flat_search(len(recommender.loras()), encoder.dim)
-            self.say("suggestions")
-            for tokens in TOKENS:
-                rows.append(self._latency(recommender, encoder, search, count, tokens))
-        memory = _served_memory(folder, data, self.settings)
-        limit = 450.0 if count <= 10_000 else None
-        text = "fresh process after open, refresh and 20 suggestions"
-        rows.append(Measured(f"resident memory serving {count:,} LoRAs", memory, "MB", limit, detail=text))
-        return rows
-
-    def _latency(
-        self, recommender: Recommender, encoder: Encoder, search: Callable[[Any], object], count: int, tokens: int
-    ) -> Measured:
-        counter = token_counter(encoder)
-        prompts = speed.prompts_of_length(tokens, self.prompts + 3, counter, seed=count)
-
-        def ours(prompt: str) -> object:
-            return recommender.recommend(Query(prompt=prompt))
-
-        def forward(prompt: str) -> object:
-            return encoder.encode([prompt])
-
-        def forward_and_search(prompt: str) -> object:
-            return search(encoder.encode([prompt]))
-
-        large = count >= LARGE
-        bare = "(forward + flat search)" if large else "encoder forward"
-        pair = speed.side_by_side(ours, forward_and_search if large else forward, prompts)
-        return Measured(
-            f"one suggestion of {count:,} LoRAs ÷ {bare}, {tokens} tokens",
-            pair.ratio,
-            "×",
-            1.8 if large else 2,
-            detail=f"{pair.ours:.2f} ms ÷ {pair.bare:.2f} ms, medians of {pair.runs} prompts, no cache",
-        )
+    # -- collections -----------------------------------------------------------------------------------------------
 
     def collection(self, count: int) -> tuple[Path, Path]:
         """A made-up library and a data folder whose vectors are random: only prompts are really encoded."""
@@ -204,7 +149,7 @@ class Suite:
         database = open_database(data)
         try:
             store = VectorStore(database)
-            hashes = store.missing([text_hash(text) for lora in loras for text in _texts(lora)], encoder.model_id)
+            hashes = store.missing([text_hash(text) for lora in loras for text in texts_of(lora)], encoder.model_id)
             draw = np.random.default_rng(0)
             for start in range(0, len(hashes), 8192):
                 part = hashes[start : start + 8192]
@@ -232,17 +177,10 @@ def catalogued(data: Path, folder: Path, meter: ProgressSink | None = None) -> l
         database.close()
 
 
-def _texts(lora: Lora) -> list[str]:
+def texts_of(lora: Lora) -> list[str]:
     """Everything that indexing encodes of a LoRA."""
     texts = library.texts_of(lora)
     return [t for t in (texts.semantic, texts.artistic, texts.technical, texts.name, *texts.examples) if t]
-
-
-def _flat_search(count: int, dim: int) -> Callable[[Any], object]:
-    """The bare search: one matrix of as many vectors, nothing else."""
-    matrix = np.random.default_rng(1).standard_normal((count, dim)).astype(np.float32)
-    index = index_class().from_matrix(np.arange(count), matrix)
-    return lambda query: index.search(query, NEAREST)
 
 
 def token_counter(encoder: Encoder) -> Callable[[str], int]:
@@ -252,32 +190,3 @@ def token_counter(encoder: Encoder) -> Callable[[str], int]:
         return lambda text: len(text.split()) * 4 // 3
     special = len(tokenizer.prefix) + len(tokenizer.suffix)
     return lambda text: len(tokenizer([text])[0].ids) + special
-
-
-_SERVE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from lorarec.commands.bench_suite import serve
-print(json.dumps(serve(*sys.argv[2:])))
-"""
-
-
-def _served_memory(folder: Path, data: Path, settings: Settings) -> float:
-    """Resident memory in MB of a fresh process that serves a library; NaN where it cannot be read."""
-    home = str(Path(__file__).resolve().parents[2])
-    arguments = [home, str(folder), str(data), msgspec.json.encode(settings).decode()]
-    done = subprocess.run(
-        [sys.executable, "-c", _SERVE, *arguments], capture_output=True, text=True, encoding="utf-8", check=True
-    )
-    value = json.loads(done.stdout)
-    return math.nan if value is None else float(value)
-
-
-def serve(folder: str, data: str, settings: str) -> float | None:
-    """Body of the fresh process: serve a library as a host does and say how much memory that holds."""
-    chosen = msgspec.json.decode(settings, type=Settings)
-    with Recommender.open([folder], data, settings=chosen) as recommender:
-        recommender.refresh()
-        for prompt in speed.prompts_of_length(60, 20, lambda text: len(text.split())):
-            recommender.recommend(Query(prompt=prompt))
-        return process.resident_mb()

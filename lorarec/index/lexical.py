@@ -14,8 +14,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+from .phrases import ExampleIndex, PhraseIndex
+from .postings import Floats, Postings, QueryTerms
 
 GROUPS = ("names", "triggers", "tags", "content", "examples")
 
@@ -29,170 +29,6 @@ class Document(Struct, frozen=True):
     content: Sequence[str] = ()  # description, notes
     training: Mapping[str, float] = {}  # term -> share of training images, 0..1
     examples: Sequence[Sequence[str]] = ()  # one per example prompt
-
-
-class QueryTerms(Struct, frozen=True):
-    """A query's terms that the library knows."""
-
-    ids: Ints  # distinct term ids, shape (t,)
-    weights: Floats  # attention weight times importance of each, shape (t,)
-
-
-class Postings(Struct, frozen=True):
-    """A sparse matrix (rows, terms) kept by term."""
-
-    starts: NDArray[np.int64]  # shape (terms + 1,)
-    rows: Ints  # shape (entries,)
-    weights: Floats  # shape (entries,)
-    count: int  # rows
-
-    @classmethod
-    def build(cls, rows: Sequence[Iterable[tuple[int, float]]], terms: int) -> Postings:
-        """From (term id, weight) pairs of each row."""
-        row_of: list[int] = []
-        term_of: list[int] = []
-        weight_of: list[float] = []
-        for row, entries in enumerate(rows):
-            for term, weight in entries:
-                row_of.append(row)
-                term_of.append(term)
-                weight_of.append(weight)
-        term_ids = np.asarray(term_of, np.int64)
-        order = np.argsort(term_ids, kind="stable")
-        starts = np.zeros(terms + 1, np.int64)
-        np.cumsum(np.bincount(term_ids, minlength=terms), out=starts[1:])
-        return cls(starts, np.asarray(row_of, np.int32)[order], np.asarray(weight_of, np.float32)[order], len(rows))
-
-    def has(self, term: int, row: int) -> bool:
-        """Whether a row has an entry for a term."""
-        rows = self.rows[self.starts[term] : self.starts[term + 1]]  # ascending
-        at = int(np.searchsorted(rows, row))
-        return at < len(rows) and int(rows[at]) == row
-
-    def score(self, terms: Ints, weights: Floats) -> Floats:
-        """Sum of ``weights[i] * matrix[:, terms[i]]``, shape (count,)."""
-        if not len(terms) or not len(self.rows):
-            return np.zeros(self.count, np.float32)
-        rows, values, lengths = self.entries(terms)
-        return np.bincount(rows, values * np.repeat(weights, lengths), self.count).astype(np.float32)
-
-    def entries(self, terms: Ints) -> tuple[Ints, Floats, NDArray[np.int64]]:
-        """The posting lists of at least one term, one after the other: rows, weights, and the length of each list."""
-        starts, ends = self.starts[terms], self.starts[terms + 1]
-        spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
-        rows = np.concatenate([self.rows[start:end] for start, end in spans])
-        return rows, np.concatenate([self.weights[start:end] for start, end in spans]), ends - starts
-
-
-class PhraseIndex(Struct, frozen=True):
-    """Short phrases (names, trigger sets, tags), each owned by a LoRA: how much of a phrase does a prompt contain?"""
-
-    postings: Postings  # rows are phrases, weights are term importances
-    totals: Floats  # importance of all terms of a phrase, shape (phrases,)
-    starts: NDArray[np.int64]  # phrases of LoRA i: starts[i]..starts[i + 1]
-
-    @classmethod
-    def build(cls, phrases: Sequence[Sequence[Sequence[int]]], importance: Floats) -> PhraseIndex:
-        """From the term ids of every phrase of every LoRA."""
-        flat = [sorted(set(phrase)) for owned in phrases for phrase in owned if phrase]
-        counts = [sum(1 for phrase in owned if phrase) for owned in phrases]
-        starts = np.zeros(len(phrases) + 1, np.int64)
-        np.cumsum(counts, out=starts[1:])
-        rows = [[(term, float(importance[term])) for term in phrase] for phrase in flat]
-        totals = np.asarray([sum(weight for _, weight in row) for row in rows], np.float32)
-        return cls(Postings.build(rows, len(importance)), np.maximum(totals, 1e-6), starts)
-
-    def match(self, query: QueryTerms) -> tuple[Floats, Floats]:
-        """What of each phrase the query contains.
-
-        Returns:
-            Importance of the matched terms together and of the most telling of them, both of shape (phrases,). The
-            4-norm stands in for the maximum: a sum over posting lists is much cheaper.
-        """
-        postings = self.postings
-        if not len(query.ids) or not len(postings.rows):
-            nothing = np.zeros(postings.count, np.float32)
-            return nothing, nothing
-        rows, weights, _ = postings.entries(query.ids)
-        square = weights * weights
-        matched = np.bincount(rows, weights, postings.count).astype(np.float32)
-        fourth = np.bincount(rows, square * square, postings.count)
-        return matched, np.sqrt(np.sqrt(fourth)).astype(np.float32)
-
-    def best(self, values: Floats, rows: NDArray[np.int64] | None = None, empty: float = np.nan) -> Floats:
-        """The largest value among the phrases of each LoRA; ``empty`` where it has none.
-
-        Args:
-            values: of all phrases, shape (phrases,).
-            rows: only of these LoRAs, shape (r,); None: of all.
-            empty: for LoRAs without phrases.
-        """
-        if rows is None:
-            return _by_owner(np.maximum, values, self.starts, empty)
-        counts = self.starts[rows + 1] - self.starts[rows]
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        return _by_owner(np.maximum, values[_ranges(self.starts[rows], counts)], starts, empty)
-
-    def total(self, values: Floats, empty: float = np.nan) -> Floats:
-        """The sum over the phrases of each LoRA, shape (loras,); ``empty`` where it has none."""
-        return _by_owner(np.add, values, self.starts, empty)
-
-
-def _by_owner(reduce: np.ufunc, values: Floats, starts: NDArray[np.int64], empty: float) -> Floats:
-    """Reduce runs of values by owner; owners without values get ``empty``."""
-    owners = np.flatnonzero(np.diff(starts))
-    out = np.full(len(starts) - 1, empty, np.float32)
-    if len(owners):
-        out[owners] = reduce.reduceat(values, starts[owners])
-    return out
-
-
-class ExampleIndex(Struct, frozen=True):
-    """Example prompts kept by prompt, compared with a query by the cosine of their importance-weighted terms."""
-
-    starts: NDArray[np.int64]  # terms of example e: starts[e]..starts[e + 1]
-    terms: Ints  # term ids
-    norms: Floats  # shape (examples,)
-    owners: NDArray[np.int64]  # examples of LoRA i: owners[i]..owners[i + 1]
-
-    @classmethod
-    def build(cls, examples: Sequence[Sequence[Sequence[int]]], importance: Floats) -> ExampleIndex:
-        """From the term ids of every example of every LoRA."""
-        flat = [sorted(set(terms)) for owned in examples for terms in owned]
-        starts = np.zeros(len(flat) + 1, np.int64)
-        np.cumsum([len(terms) for terms in flat], out=starts[1:])
-        owners = np.zeros(len(examples) + 1, np.int64)
-        np.cumsum([len(owned) for owned in examples], out=owners[1:])
-        terms = np.fromiter((term for row in flat for term in row), np.int32, int(starts[-1]))
-        squares = np.concatenate([[0.0], np.cumsum(importance[terms].astype(np.float64) ** 2)])
-        norms = np.sqrt(squares[starts[1:]] - squares[starts[:-1]])
-        return cls(starts, terms, np.maximum(norms, 1e-6).astype(np.float32), owners)
-
-    def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The examples of the given LoRAs: (example numbers, position of their owner in ``loras``)."""
-        counts = self.owners[loras + 1] - self.owners[loras]
-        return _ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
-
-    def cosines(self, query: Floats, norm: float, examples: NDArray[np.int64], importance: Floats) -> Floats:
-        """Cosine of the query with each named example, shape (len(examples),).
-
-        ``query`` holds the query's weight of every term, shape (terms,); ``norm`` its length.
-        """
-        counts = self.starts[examples + 1] - self.starts[examples]
-        if not counts.sum():
-            return np.zeros(len(examples), np.float32)
-        terms = self.terms[_ranges(self.starts[examples], counts)]
-        values = query[terms] * importance[terms]
-        sums = np.bincount(np.repeat(np.arange(len(examples)), counts), values, len(examples))
-        return (sums / (self.norms[examples] * max(norm, 1e-6))).astype(np.float32)
-
-
-def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Concatenation of ``arange(start, start + count)`` for each pair."""
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if len(ends) else 0
-    result: NDArray[np.int64] = np.arange(total) + np.repeat(starts - (ends - counts), counts)
-    return result
 
 
 class LexicalIndex(Struct, frozen=True):
@@ -282,7 +118,8 @@ def _bm25(rows: list[list[int]], terms: int) -> Postings:
     starts = np.asarray(scores["indptr"], np.int64)
     if len(starts) < terms + 1:
         starts = np.concatenate([starts, np.full(terms + 1 - len(starts), starts[-1])])
-    return Postings(starts, np.asarray(scores["indices"], np.int32), np.asarray(scores["data"], np.float32), len(rows))
+    rows_of, weights = np.asarray(scores["indices"], np.int32), np.asarray(scores["data"], np.float32)
+    return Postings.of(starts, rows_of, weights, len(rows))
 
 
 def _lift(rows: list[dict[int, float]], terms: int) -> Postings:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ..arrays import dot
-from .lexical import Postings
+from .postings import Postings
 
 Floats = NDArray[np.float32]
 
@@ -132,4 +132,4 @@ def _by_term(starts: NDArray[np.int64], terms: NDArray[np.int32], weights: Float
     order = np.argsort(terms, kind="stable")
     begins = np.zeros(count + 1, np.int64)
     np.cumsum(np.bincount(terms, minlength=count), out=begins[1:])
-    return Postings(begins, rows[order], weights[order], len(starts) - 1)
+    return Postings.of(begins, rows[order], weights[order], len(starts) - 1)

@@ -13,8 +13,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ..arrays import dot, dots
+from ..timings import Lap, no_lap
 from ..types import Candidates
-from .lexical import GROUPS, Floats, LexicalIndex, QueryTerms
+from .lexical import GROUPS, LexicalIndex
+from .phrases import Touched
+from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
 EVERYTHING = 400  # up to this library size every LoRA is a candidate
@@ -45,11 +48,34 @@ class QueryVectors(Struct, frozen=True):
     chunk_weights: Floats  # attention times importance, shape (k,)
 
 
+class Words(Struct, frozen=True):
+    """What the words of a query find in a library, whatever its vectors say."""
+
+    terms: QueryTerms
+    whole: dict[str, Floats]  # evidence columns of all LoRAs, 0 where there is nothing; each of shape (n,)
+    touched: dict[str, Touched]  # by kind of phrase
+    shares: dict[str, Floats]  # of the touched phrases
+
+
 class View(Struct, frozen=True):
     """One query as retrieval sees it."""
 
-    terms: QueryTerms
+    words: Words
     vectors: QueryVectors | None = None
+
+
+def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
+    """Look a query's terms up, each with its attention."""
+    terms, phrases = lexical.query(asked), lexical.phrases
+    whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
+    touched = {name: index.match(terms) for name, index in phrases.items()}
+    shares = {name: index.shares(touched[name]) for name, index in phrases.items()}
+    for name, short in (("triggers", "trigger"), ("names", "name")):
+        whole[f"{short}_mass"] = phrases[name].best(touched[name], touched[name].matched * shares[name])
+    tags = touched["tags"]
+    whole["tag_overlap"] = phrases["tags"].total(tags, tags.matched * (shares["tags"] > 0.99))
+    whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
+    return Words(terms, whole, touched, shares)
 
 
 def retrieve(
@@ -60,6 +86,7 @@ def retrieve(
     search: Search | None = None,
     allowed: NDArray[np.bool_] | None = None,
     per_source: int = PER_SOURCE,
+    lap: Lap = no_lap,
 ) -> Candidates:
     """Find candidates and compute the evidence columns.
 
@@ -72,36 +99,41 @@ def retrieve(
         allowed: mask of the library rows that may be candidates, shape (n,). It is applied before the best of a source
             are taken, so that a narrow filter leaves as many candidates as a wide one.
         per_source: candidates taken from each field group.
+        lap: told of the parts "lexical", "search", "dense" and "examples".
     """
-    found = {name: index.match(view.terms) for name, index in lexical.phrases.items()}
-    matched = {name: values for name, (values, _) in found.items()}
-    whole = {f"bm25_{group}": lexical.bm25[group].score(view.terms.ids, view.terms.weights) for group in GROUPS}
     phrases = lexical.phrases
-    shares = {name: matched[name] / phrases[name].totals for name in matched}
-    whole["trigger_mass"] = phrases["triggers"].best(matched["triggers"] * shares["triggers"])
-    whole["name_mass"] = phrases["names"].best(matched["names"] * shares["names"])
-    whole["tag_overlap"] = phrases["tags"].total(matched["tags"] * (shares["tags"] > 0.99))
-    lift = lexical.training.score(view.terms.ids, view.terms.weights)
-    whole["training_lift"] = np.where(lexical.trained, lift, np.float32(np.nan))
-
-    rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
-    if len(rows) > EVERYTHING:
-        rows = _candidates(whole, vectors, view, popular, search, rows, allowed, per_source)
+    whole, touched, shares = view.words.whole, view.words.touched, view.words.shares
+    count = lexical.count if allowed is None else int(np.count_nonzero(allowed))
+    if count == lexical.count:
+        allowed = None
+    if count > EVERYTHING:
+        rows = _candidates(whole, vectors, view, popular, search, allowed, per_source, lap)
+    else:
+        rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
     columns = {name: values[rows] for name, values in whole.items()}
-    columns["name_cover"] = phrases["names"].best(shares["names"], rows)
-    columns["trigger_cover"] = phrases["triggers"].best(shares["triggers"], rows)
+    columns["training_lift"][~lexical.trained[rows]] = np.nan
     for name, short in (("names", "name"), ("triggers", "trigger"), ("tags", "tag")):
-        columns[f"{short}_rarest"] = phrases[name].best(found[name][1], rows)
+        index = phrases[name]
+        columns[f"{short}_rarest"] = index.of(rows, index.best(touched[name], touched[name].rarest))
+        if name == "tags":
+            columns["tag_overlap"] = index.of(rows, whole["tag_overlap"])
+        else:
+            columns[f"{short}_mass"] = index.of(rows, whole[f"{short}_mass"])
+            columns[f"{short}_cover"] = index.of(rows, index.best(touched[name], shares[name]))
+    lap("lexical")
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
-        columns.update(_dense(vectors, view.vectors, rows))
+        names = vectors.names[rows]
+        columns.update(_dense(vectors, view.vectors, rows, names))
         if len(view.vectors.chunks) and len(rows):
-            near = dots(vectors.names[rows], view.vectors.chunks)
+            near = dots(names, view.vectors.chunks)
             weighted = near * view.vectors.chunk_weights
             chunk = weighted.argmax(1)
             columns["chunk"] = near.max(1)
             columns["chunk_weighted"] = weighted.max(1)
+    lap("dense")
     columns.update(_examples(lexical, vectors, view, rows))
+    lap("examples")
     return Candidates(rows, columns, chunk)
 
 
@@ -111,25 +143,29 @@ def _candidates(
     view: View,
     popular: NDArray[np.int64],
     search: Search | None,
-    every: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
     per_source: int,
+    lap: Lap,
 ) -> NDArray[np.int64]:
-    """The best of every source that may be shown, as ascending library rows; ``every`` are all that may."""
+    """The best of every source that may be shown, as ascending library rows."""
     picked = [popular] if allowed is None else [popular[allowed[popular]]]
-    picked += [_top(values if allowed is None else values * allowed, per_source) for values in whole.values()]
+    picked += [_top(values, per_source, allowed) for values in whole.values()]
+    lap("lexical")
     if vectors is not None and view.vectors is not None:
-        picked.append(_near(vectors.semantic, view.vectors.semantic, search, every, allowed, 2 * per_source))
+        picked.append(_near(vectors.semantic, view.vectors.semantic, search, allowed, 2 * per_source))
     rows = np.unique(np.concatenate(picked))
+    lap("search")
+    if len(rows) >= per_source:
+        return rows
     # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
-    return rows if len(rows) >= per_source else np.unique(np.concatenate([rows, every[:per_source]]))
+    first = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
+    return np.unique(np.concatenate([rows, first]))
 
 
 def _near(
     matrix: Floats,
     query: Floats,
     search: Search | None,
-    every: NDArray[np.int64],
     allowed: NDArray[np.bool_] | None,
     count: int,
 ) -> NDArray[np.int64]:
@@ -143,12 +179,15 @@ def _near(
             near: NDArray[np.int64] = found[:count]
             return near
     # A filter that leaves few of the nearest: look at what it leaves.
+    every = np.arange(len(matrix)) if allowed is None else np.flatnonzero(allowed)
     nearest: NDArray[np.int64] = every[_top(dot(matrix[every], query), count)]
     return nearest
 
 
-def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64]) -> dict[str, Floats]:
+def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64], names: Floats) -> dict[str, Floats]:
     """Cosines of the query with every lens of the candidates; NaN where a LoRA has no text for a lens.
+
+    ``names`` are the candidates' rows of ``vectors.names``.
 
     ``..._centred`` is the same less the query's cosine with the library's mean: some prompts are near everything.
     """
@@ -163,7 +202,7 @@ def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64]) -> di
         if matrix.shape[1] != len(vector) or not vector.any():  # no LoRA, or not the query, has a text for this lens
             columns[name] = columns[f"{name}_centred"] = np.full(len(rows), np.nan, np.float32)
             continue
-        columns[name] = _cosine(matrix[rows], vector)
+        columns[name] = _cosine(names if name == "name_near" else matrix[rows], vector)
         columns[f"{name}_centred"] = columns[name] - np.dot(vectors.means[name], vector)
     return columns
 
@@ -172,7 +211,8 @@ def _cosine(matrix: Floats, query: Floats) -> Floats:
     """Inner products; NaN for rows of zeros."""
     values = dot(matrix, query)
     nothing = np.flatnonzero(values == 0)
-    values[nothing[~matrix[nothing].any(axis=1)]] = np.nan
+    if len(nothing):
+        values[nothing[~matrix[nothing].any(axis=1)]] = np.nan
     return values
 
 
@@ -183,11 +223,9 @@ def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: 
     words = np.full(len(rows), np.nan, np.float32)
     if len(numbers):
         weights = np.zeros(len(lexical.importance), np.float32)
-        weights[view.terms.ids] = view.terms.weights
-        norm = float(np.sqrt(np.square(view.terms.weights).sum()))
-        words[having] = np.maximum.reduceat(
-            lexical.examples.cosines(weights, norm, numbers, lexical.importance), starts
-        )
+        weights[view.words.terms.ids] = view.words.terms.weights * lexical.importance[view.words.terms.ids]
+        norm = float(np.sqrt(np.square(view.words.terms.weights).sum()))
+        words[having] = np.maximum.reduceat(lexical.examples.cosines(weights, norm, numbers), starts)
     columns = {"example_words": words}
     if vectors is not None and view.vectors is not None:
         meaning = np.full(len(rows), np.nan, np.float32)
@@ -201,9 +239,9 @@ def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: 
     return columns
 
 
-def _top(values: Floats, count: int) -> NDArray[np.int64]:
-    """Positions of the largest positive values, at most ``count``."""
-    positive = np.flatnonzero(values > 0)
+def _top(values: Floats, count: int, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """Positions of the largest positive values that are allowed, at most ``count``."""
+    positive = np.flatnonzero(values > 0 if allowed is None else (values > 0) & allowed)
     if len(positive) <= count:
         return positive
     return positive[np.argpartition(-values[positive], count - 1)[:count]]

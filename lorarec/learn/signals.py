@@ -8,6 +8,7 @@ which LoRA it speaks of, and zero means "the past does not speak for it", never 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -108,6 +109,9 @@ class Evidence:
         self._votes_words = _votes(self.words, self._weight, past, "words", size)
         self._votes = None if self.meaning is None else _votes(self.meaning, self._weight, past, "meaning", size)
         self._plain = self._habits.plain
+        self._beside: dict[
+            int, NDArray[Any]
+        ] = {}  # generations of each LoRA together with each active one, by the latter
         self._together = self._joint(active) if len(active) else None
 
     def candidates(self, count: int) -> Ints:
@@ -117,15 +121,21 @@ class Evidence:
             sources.append(np.where(self._together > self._plain * 1.01, self._together, 0))
         return np.unique(np.concatenate([_top(values, count) for values in sources]))
 
+    @cached_property
     def nearness(self) -> Floats:
         """Nearness of every known occasion's prompt, by words and meaning together, shape (g,)."""
         together: Floats = self.words if self.meaning is None else (self.words + self.meaning) * np.float32(0.5)
         return together
 
+    @cached_property
     def alike(self) -> NDArray[np.bool_]:
         """Which occasions a person would call alike, shape (g,)."""
         alike = self.words >= LIKE_THIS
         return alike if self.meaning is None else alike | (self.meaning >= 2 * LIKE_THIS)
+
+    def beside(self, row: int) -> dict[int, int]:
+        """Generations of one LoRA together with each active one that it was used with, by the latter's row."""
+        return {other: int(times[row]) for other, times in self._beside.items() if times[row]}
 
     def columns(self, rows: Ints) -> dict[str, Floats]:
         """The personal columns of candidates but for those of `learn.wishes`, each of shape (c,); NaN = cannot say."""
@@ -145,7 +155,7 @@ class Evidence:
             if self.meaning is not None and self._votes is not None:
                 columns["own_meaning"] = _float(mine.best(self.meaning))
                 columns["own_votes"] = _float(self._votes[rows])
-            votes = _votes(self.nearness(), self._weight, self._past, "both", size)
+            votes = _votes(self.nearness, self._weight, self._past, "both", size)
             columns["own_alike"], columns["own_role"] = _content(votes, self._content, rows)
             columns["own_kept"] = known.kept[rows]
             columns["own_base"] = known.bases[self._base_model][rows] if self._base_model in known.bases else nothing
@@ -174,8 +184,10 @@ class Evidence:
         for row in active:
             mine = past.owner[past.uses_of(row)]
             mine = mine[mine < self.told]
-            beside, amount = _uses(past, mine, past.weight[mine])
-            both = np.bincount(beside, amount, self._size)
+            at, counts = _runs(past.starts, mine)
+            beside = past.rows[at]
+            both = np.bincount(beside, np.repeat(past.weight[mine], counts), self._size)
+            self._beside[row] = np.bincount(beside, np.repeat(past.times[mine], counts), self._size)
             share += (both + PAIRS * self._plain) / (float(past.weight[mine].sum()) + PAIRS)
         return share / len(active)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -27,7 +27,7 @@ def story(
     past: Past,
     row: int,
     alike: NDArray[np.bool_],
-    active: Sequence[int] = (),
+    beside: Mapping[int, int] | None = None,
     opinion: int = 0,
     told: int | None = None,
 ) -> Story:
@@ -37,7 +37,7 @@ def story(
         past: the history beside the library.
         row: the LoRA.
         alike: occasions whose prompt is like the one in hand, shape (g,).
-        active: library rows of LoRAs in use.
+        beside: generations with it by library row of each LoRA in use, see `Evidence.beside`.
         opinion: 1 liked, -1 disliked, 0 neither.
         told: only the first so many occasions are known; None: all.
     """
@@ -51,20 +51,12 @@ def story(
     strengths = strengths[np.isfinite(strengths)]
     occasions = past.owner[about]
     images = int(past.images[occasions].sum())
-    mine = np.zeros(past.count, np.bool_)
-    mine[owner] = True
-    beside = []
-    for other in active:
-        both = past.owner[past.uses_of(other)]
-        both = both[mine[both]]
-        if len(both):
-            beside.append((other, int(past.times[both].sum())))
     return Story(
         times=int(past.times[owner].sum()),
         alike=int(past.times[owner[near]].sum()),
         usual=float(np.median(strengths)) if len(strengths) else None,
         images=images,
         kept=images - int(past.deleted[occasions].sum()),
-        beside=tuple(sorted(beside, key=lambda pair: -pair[1])),
+        beside=tuple(sorted((beside or {}).items(), key=lambda pair: -pair[1])),
         opinion=opinion,
     )

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..arrays import dot, dots
 from ..types import SignalTable
+from .signals import FAMILY_OF
 
 Floats = NDArray[np.float32]
 FILE = "blend.json"
@@ -75,6 +76,9 @@ class Blend:
         self._out = np.asarray(net.out, np.float32)
         self._linear = np.asarray(net.linear, np.float32)
         self._known: dict[tuple[str, ...], list[int]] = {}
+        self.families: dict[str, list[int]] = {}  # family of signals -> its columns among the features
+        for column, feature in enumerate(self.features):
+            self.families.setdefault(FAMILY_OF[feature.signal], []).append(column)
 
     @classmethod
     def of(cls, model: Model) -> Blend:
@@ -130,8 +134,9 @@ class FoldScorer:
 
 def standardise(values: Floats, log: NDArray[np.bool_], mean: Floats, scale: Floats) -> Floats:
     """Signals of the features' columns -> standardised, clipped, NaN -> 0; shape kept."""
-    values = np.where(log, np.log1p(np.maximum(values, 0)), values)
-    result: Floats = np.nan_to_num(np.clip((values - mean) / scale, -CLIP, CLIP)).astype(np.float32)
+    values = np.array(values, np.float32)
+    values[:, log] = np.log1p(np.maximum(values[:, log], 0))
+    result: Floats = np.nan_to_num(np.clip((values - mean) / scale, -CLIP, CLIP), copy=False)
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import dots
+from ..arrays import dot
 
 Floats = NDArray[np.float32]
 POOL = 60  # the best candidates that diversity chooses among
@@ -27,11 +27,10 @@ def mmr(scores: Floats, vectors: Floats | None, count: int, diversity: float) ->
     if diversity <= 0 or vectors is None or count <= 1 or size <= 1:
         return list(range(min(count, len(scores))))
     size = min(size, POOL)
-    similar = np.clip(dots(vectors[:size], vectors[:size]), 0, 1)
     scale = max(float(scores[0]), 1e-6)
     relevance = scores[:size] / scale
     chosen = [0]
-    nearest = similar[0].copy()
+    nearest = _likeness(vectors[:size], 0)
     left = np.ones(size, bool)
     left[0] = False
     while len(chosen) < min(count, size):
@@ -39,9 +38,14 @@ def mmr(scores: Floats, vectors: Floats | None, count: int, diversity: float) ->
         best = int(gain.argmax())
         chosen.append(best)
         left[best] = False
-        nearest = np.maximum(nearest, similar[best])
+        nearest = np.maximum(nearest, _likeness(vectors[:size], best))
     chosen.extend(range(size, min(count, len(scores))))
     return chosen
+
+
+def _likeness(vectors: Floats, at: int) -> Floats:
+    """Cosines with one of some unit vectors, 0..1, shape (c,)."""
+    return np.clip(dot(vectors, vectors[at]), 0, 1)
 
 
 def explore(order: list[int], candidates: list[int], share: float, seed: int) -> list[int]:

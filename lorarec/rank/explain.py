@@ -17,7 +17,6 @@ from ..types import Lora, Reason, SignalTable
 from . import personal_reasons
 from .blend import Blend
 from .personal_reasons import Told
-from .signals import FAMILY_OF
 
 Floats = NDArray[np.float32]
 MOST = 3
@@ -73,13 +72,12 @@ def contributions(blend: Blend, inputs: Floats) -> dict[str, Floats]:
 
     ``inputs`` are standardised features of the LoRAs to explain, shape (c, f); zero is the average.
     """
-    families = [FAMILY_OF[feature.signal] for feature in blend.features]
-    present = list(dict.fromkeys(families))
-    stacked = np.repeat(inputs[None, :, :], len(present) + 1, axis=0)
-    for at, family in enumerate(present):
-        stacked[at + 1, :, [column for column, name in enumerate(families) if name == family]] = 0
-    logits = blend.logits(stacked.reshape(-1, inputs.shape[1])).reshape(len(present) + 1, len(inputs))
-    return {family: logits[0] - logits[at + 1] for at, family in enumerate(present)}
+    families = blend.families
+    stacked = np.repeat(inputs[None, :, :], len(families) + 1, axis=0)
+    for at, columns in enumerate(families.values(), 1):
+        stacked[at, :, columns] = 0
+    logits = blend.logits(stacked.reshape(-1, inputs.shape[1])).reshape(len(families) + 1, len(inputs))
+    return {family: logits[0] - logits[at] for at, family in enumerate(families, 1)}
 
 
 class Personally(Struct, frozen=True):
@@ -110,30 +108,30 @@ def reasons(
         past: the user's history with the LoRA; None: there is none.
     """
     found: list[Reason] = []
+    room = MOST - min(len(host), 1)
     for family, amount in sorted(personal_reasons.joined(moved).items(), key=lambda item: (-item[1], item[0])):
-        if amount < _LEAST:
+        if amount < _LEAST or len(found) == room:
             break
         text = _text(family, table, row, lora, matches)
         if not text and past is not None:
             text = personal_reasons.text(family, past.told, past.active)
         if text:
             found.append(Reason(family, text, round(float(amount), 3)))
-    room = MOST - min(len(host), 1)
-    return (*found[:room], *host)[:MOST]
+    return (*found, *host)[:MOST]
 
 
 def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matches) -> str:
     """One sentence for one family, "" if it has nothing to show for itself."""
-    if family == "triggers" and matches.triggers:
-        return f"your prompt has its trigger words: {_words(matches.triggers)}"
-    if family == "name" and matches.name:
-        return f"its name says {_words(matches.name)}"
-    if family == "tags" and matches.tags:
-        return f"tagged {_words(matches.tags)}"
-    if family == "description" and matches.description:
-        return f"its description mentions {_words(matches.description)}"
-    if family == "training" and matches.training:
-        return f"trained on images of {_words(matches.training)}"
+    if family == "triggers" and (words := matches.triggers):
+        return f"your prompt has its trigger words: {_words(words)}"
+    if family == "name" and (words := matches.name):
+        return f"its name says {_words(words)}"
+    if family == "tags" and (words := matches.tags):
+        return f"tagged {_words(words)}"
+    if family == "description" and (words := matches.description):
+        return f"its description mentions {_words(words)}"
+    if family == "training" and (words := matches.training):
+        return f"trained on images of {_words(words)}"
     if family == "examples":
         return _example_text(table, row, matches)
     if family == "meaning":
@@ -159,8 +157,8 @@ def _example_text(table: SignalTable, row: int, matches: Matches) -> str:
     """A sentence on the nearest showcase prompt."""
     if not np.isfinite(table.column("example_words")[row]):
         return ""
-    if matches.examples:
-        return f"one of its example prompts shares {_words(matches.examples)}"
+    if words := matches.examples:
+        return f"one of its example prompts shares {_words(words)}"
     if np.isfinite(table.column("example_meaning")[row]):
         return "its example images show something similar"
     return ""

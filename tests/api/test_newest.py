@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorarec.api.newest import SILENCE, Recent, Turns
+from lorarec.api.newest import SILENCE, Turns
 from lorarec.api.wire import Refused
+from lorarec.recent import Recent
 
 
 class Askers:

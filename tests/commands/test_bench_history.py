@@ -74,8 +74,9 @@ def test_suggestions_with_a_past_are_compared_with_those_without(tmp_path: Path)
     suite = Suite(tmp_path, tmp_path, Settings(), lambda step: None, 4)
     for _ in range(2):  # the second run finds the past of the first, and begins anew
         rows = bench_history.pasts(suite, 40, 120)
-        assert [row.unit for row in rows] == ["×", "×", "s", "s"]
-        assert [row.limit for row in rows] == [1.3, 1.3, None, None]
+        assert [row.unit for row in rows] == ["×", "×", "×", "s", "s"]
+        assert [row.limit for row in rows] == [1.3, 1.3, 1.3, None, None]
+        assert "3 heavily used LoRAs active" in rows[2].name
         assert all(row.value > 0 for row in rows) and "120 generations" in rows[0].name
     folder, data = suite.collection(40)
     with Recommender.open([folder], data, settings=suite.settings, user=bench_history.PAST) as recommender:

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorarec.index.lexical import GROUPS, Document, ExampleIndex, LexicalIndex, PhraseIndex, Postings, QueryTerms
+from lorarec.index import postings as postings_module
+from lorarec.index.lexical import GROUPS, Document, LexicalIndex
+from lorarec.index.phrases import ExampleIndex, PhraseIndex
+from lorarec.index.postings import Postings, QueryTerms
 
 WORDS = ["cat", "dog", "owl", "fox", "elk", "bee"]
 
@@ -53,9 +56,16 @@ def test_bm25_is_that_of_the_formula(rows: list[list[str]], query: dict[str, flo
     np.testing.assert_allclose(scores, bm25(rows, by_term), rtol=1e-4, atol=1e-6)
 
 
-@given(st.lists(st.dictionaries(st.integers(0, 5), st.floats(-2, 2, width=32)), max_size=6), st.data())
-def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], data: st.DataObject) -> None:
-    postings = Postings.build([row.items() for row in rows], 6)
+WEIGHTS = st.floats(-2, 2, width=32).filter(bool)
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 5), WEIGHTS), max_size=6), st.booleans(), st.data())
+def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], plain: bool, data: st.DataObject) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        if plain:  # common terms get columns of their own
+            patch.setattr(postings_module, "_MANY", 1)
+        postings = Postings.build([row.items() for row in rows], 6)
+    assert plain or not len(postings.columns)
     dense = np.zeros((len(rows), 6), np.float32)
     for at, row in enumerate(rows):
         dense[at, list(row)] = list(row.values())
@@ -63,31 +73,42 @@ def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], data: st.Dat
     ids = data.draw(st.lists(st.integers(0, 5), unique=True))
     weights = np.asarray([1.0 + at for at in range(len(ids))], np.float32)
     np.testing.assert_allclose(postings.score(np.asarray(ids, np.int32), weights), dense[:, ids] @ weights, atol=1e-5)
+    having, values = postings.entries(np.asarray(ids, np.int32))
+    found = np.bincount(having, values, len(rows)) if len(rows) else np.zeros(0)
+    np.testing.assert_allclose(found, dense[:, ids].sum(1), atol=1e-5)
 
 
 def test_coverage_of_phrases_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
     phrases = PhraseIndex.build([[[0, 1], [2]], [], [[1, 1, 2]]], importance)
     query = terms_of(0, 2)
-    matched, rarest = phrases.match(query)
-    np.testing.assert_allclose(matched, [1.0, 0.25, 0.25])
+    touched = phrases.match(query)
+    assert touched.phrases.tolist() == [0, 1, 2] and touched.owners.tolist() == [0, 2]
+    np.testing.assert_allclose(touched.matched, [1.0, 0.25, 0.25])
     np.testing.assert_allclose(phrases.totals, [1.5, 0.25, 0.75])
-    np.testing.assert_allclose(phrases.best(matched / phrases.totals), [1.0, np.nan, 1 / 3], rtol=1e-6)
-    np.testing.assert_allclose(phrases.total(matched), [1.25, np.nan, 0.25])
-    np.testing.assert_allclose(phrases.best(matched, empty=0.0), [1.0, 0.0, 0.25])
-    np.testing.assert_allclose(phrases.best(matched, np.asarray([2, 1]), empty=0.0), [0.25, 0.0])
-    np.testing.assert_allclose(rarest, [1.0, 0.25, 0.25], rtol=1e-6)
+    best = phrases.best(touched, phrases.shares(touched))
+    np.testing.assert_allclose(best, [1.0, 0.0, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(phrases.total(touched, touched.matched), [1.25, 0.0, 0.25])
+    np.testing.assert_allclose(phrases.of(np.asarray([2, 1]), best), [1 / 3, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(touched.rarest, [1.0, 0.25, 0.25], rtol=1e-6)
+
+
+def test_phrases_that_share_nothing_with_a_query_are_not_looked_at() -> None:
+    phrases = PhraseIndex.build([[[0]], [[1], [2]]], np.ones(3, np.float32))
+    touched = phrases.match(terms_of(2))
+    assert touched.phrases.tolist() == [2] and touched.owners.tolist() == [1]
+    assert phrases.best(touched, touched.matched).tolist() == [0.0, 1.0]
 
 
 def test_best_example_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
     examples = ExampleIndex.build([[[0, 1]], [], [[2], [0], []]], importance)
-    query = np.asarray([1.0, 0.0, 0.25], np.float32)  # attention 1 on terms 0 and 2, times importance
+    weights = np.asarray([1.0, 0.0, 0.25], np.float32) * importance  # attention 1 on terms 0 and 2
     norm = sqrt(1 + 0.0625)
     numbers, owner = examples.of(np.asarray([2, 0]))
     assert numbers.tolist() == [1, 2, 3, 0] and owner.tolist() == [0, 0, 0, 1]
     expected = [0.0625 / (0.25 * norm), 1 / norm, 0.0, 1 / (sqrt(1.25) * norm)]
-    np.testing.assert_allclose(examples.cosines(query, norm, numbers, importance), expected, rtol=1e-6)
+    np.testing.assert_allclose(examples.cosines(weights, norm, numbers), expected, rtol=1e-6)
     assert examples.of(np.asarray([1]))[0].tolist() == []
 
 
@@ -125,4 +146,4 @@ def test_libraries_without_any_words(count: int) -> None:
     for name in GROUPS:
         assert index.bm25[name].score(asked.ids, asked.weights).tolist() == [0.0] * count
     for phrases in index.phrases.values():
-        assert np.isnan(phrases.best(phrases.match(asked)[0])).tolist() == [True] * count
+        assert not len(phrases.match(asked).phrases) and np.isnan(phrases.of(np.arange(count), np.zeros(count))).all()

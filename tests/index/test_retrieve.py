@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lorarec.index.lexical import Document, LexicalIndex
-from lorarec.index.retrieve import EVERYTHING, PER_SOURCE, QueryVectors, Vectors, View, retrieve
+from lorarec.index.retrieve import EVERYTHING, PER_SOURCE, QueryVectors, Vectors, View, match, retrieve
 from lorarec.index.vectors import index_class
 from lorarec.types import Candidates
 
@@ -55,7 +55,7 @@ def test_a_small_library_is_ranked_whole_and_evidence_is_right() -> None:
         Document(names=[["owl"]], examples=[["snow", "owl"], ["forest"]]),
         Document(),
     )
-    found = retrieve(index, None, View(index.query({"red": 1.0, "cape": 1.0, "owl": 1.0})), NOBODY)
+    found = retrieve(index, None, View(match(index, {"red": 1.0, "cape": 1.0, "owl": 1.0})), NOBODY)
     assert found.rows.tolist() == [0, 1, 2]
     weight = {term: float(index.importance[at]) for term, at in index.vocabulary.items()}
     share = weight["red"] / (weight["red"] + weight["knight"])
@@ -76,7 +76,7 @@ def test_cosines_chunks_and_examples_by_hand() -> None:
     matrix = unit([1, 0, 0], [0, 1, 0], [0, 0, 0])
     known = vectors(matrix, examples=unit([0, 0, 1], [1, 1, 0]))
     asked = query([1, 1, 0], chunks=unit([1, 0, 0], [0, 1, 0]), weights=[0.5, 1.0])
-    found = retrieve(index, known, View(index.query({}), asked), NOBODY)
+    found = retrieve(index, known, View(match(index, {}), asked), NOBODY)
     half = float(np.sqrt(0.5))
     assert column(found, "semantic") == pytest.approx([half, half, np.nan], nan_ok=True)  # a row of zeros cannot say
     mean = 2 * half / 3
@@ -90,7 +90,7 @@ def test_cosines_chunks_and_examples_by_hand() -> None:
 def test_examples_that_have_no_vector_cannot_say() -> None:
     index = library(Document(examples=[["x"]]), Document(examples=[["y"], ["z"]]))
     known = vectors(unit([1, 0], [0, 1]), examples=unit([0, 0], [0, 0], [-1, 0]))
-    found = retrieve(index, known, View(index.query({}), query([1, 0])), NOBODY)
+    found = retrieve(index, known, View(match(index, {}), query([1, 0])), NOBODY)
     assert column(found, "example_meaning") == pytest.approx([np.nan, -1.0], nan_ok=True)
 
 
@@ -99,13 +99,13 @@ def test_a_lens_without_any_text_cannot_say() -> None:
     found = retrieve(
         index,
         vectors(unit([1, 0]), artistic=np.zeros((1, 0), np.float32)),
-        View(index.query({}), query([1, 0])),
+        View(match(index, {}), query([1, 0])),
         NOBODY,
     )
     assert np.isnan(found.columns["artistic"]).all() and column(found, "semantic") == [1.0]
     silent = query([1, 0])
     silent.artistic[:] = 0  # shared with the other lenses
-    found = retrieve(index, vectors(unit([1, 0])), View(index.query({}), silent), NOBODY)
+    found = retrieve(index, vectors(unit([1, 0])), View(match(index, {}), silent), NOBODY)
     assert np.isnan(found.columns["artistic"]).all()
 
 
@@ -127,7 +127,7 @@ def test_every_source_gives_its_best(large: tuple[LexicalIndex, Vectors], backen
     if backend == "index":
         search = index_class().from_matrix(np.arange(index.count), known.semantic).search
     popular = np.asarray([777, 778])
-    found = retrieve(index, known, View(index.query({"name900": 1.0}), query([1, 0])), popular, search)
+    found = retrieve(index, known, View(match(index, {"name900": 1.0}), query([1, 0])), popular, search)
     assert {900, 777, 778, 0, 1, index.count - 1} <= set(found.rows.tolist())
     assert np.all(np.diff(found.rows) > 0) and len(found.rows) <= 20 * PER_SOURCE
     assert all(values.shape == found.rows.shape for values in found.columns.values())
@@ -141,7 +141,7 @@ def test_a_filter_is_applied_before_the_best_are_taken(large: tuple[LexicalIndex
         search = index_class().from_matrix(np.arange(index.count), known.semantic).search
     allowed = np.zeros(index.count, np.bool_)
     allowed[200:700] = True  # none of the nearest 199 of either side
-    found = retrieve(index, known, View(index.query({"cat": 1.0}), query([1, 0])), np.arange(9), search, allowed)
+    found = retrieve(index, known, View(match(index, {"cat": 1.0}), query([1, 0])), np.arange(9), search, allowed)
     assert allowed[found.rows].all()
     assert set(range(200, 200 + PER_SOURCE)) <= set(found.rows.tolist())
 
@@ -150,20 +150,20 @@ def test_a_filter_that_leaves_few_leaves_them_all(large: tuple[LexicalIndex, Vec
     index, known = large
     allowed = np.zeros(index.count, np.bool_)
     allowed[[3, 500, 1100]] = True
-    found = retrieve(index, known, View(index.query({"name7": 1.0}), query([1, 0])), NOBODY, None, allowed)
+    found = retrieve(index, known, View(match(index, {"name7": 1.0}), query([1, 0])), NOBODY, None, allowed)
     assert found.rows.tolist() == [3, 500, 1100]
-    nothing = retrieve(index, known, View(index.query({}), query([1, 0])), NOBODY, None, ~np.ones_like(allowed))
+    nothing = retrieve(index, known, View(match(index, {}), query([1, 0])), NOBODY, None, ~np.ones_like(allowed))
     assert len(nothing.rows) == 0
 
 
 def test_where_nothing_matches_there_is_still_something_to_rank(large: tuple[LexicalIndex, Vectors]) -> None:
     index, _ = large
-    assert len(retrieve(index, None, View(index.query({"zebra": 1.0})), NOBODY).rows) == PER_SOURCE
-    assert len(retrieve(index, None, View(index.query({"cat": 1.0})), NOBODY, per_source=500).rows) >= 500
+    assert len(retrieve(index, None, View(match(index, {"zebra": 1.0})), NOBODY).rows) == PER_SOURCE
+    assert len(retrieve(index, None, View(match(index, {"cat": 1.0})), NOBODY, per_source=500).rows) >= 500
 
 
 def test_an_empty_library_has_no_candidates() -> None:
     index = library()
     known = vectors(np.zeros((0, 0), np.float32))
-    found = retrieve(index, known, View(index.query({"cat": 1.0}), query([1, 0], chunks=unit([1, 0]))), NOBODY)
+    found = retrieve(index, known, View(match(index, {"cat": 1.0}), query([1, 0], chunks=unit([1, 0]))), NOBODY)
     assert len(found.rows) == 0

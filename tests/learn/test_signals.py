@@ -209,12 +209,12 @@ def test_candidates_are_compared_with_a_few_of_the_neighbours_loras(generation: 
 
 def test_what_a_person_would_call_alike(past: Past) -> None:
     words = [LIKE_THIS, LIKE_THIS - 0.01, 0, 0, 0]
-    assert Evidence(past, near(words), content()).alike().tolist() == [True, False, False, False, False]
+    assert Evidence(past, near(words), content()).alike.tolist() == [True, False, False, False, False]
     meaning = [0, 0, 2 * LIKE_THIS, 2 * LIKE_THIS - 0.01, 0]
     found = Evidence(past, near(words, meaning), content())
-    assert found.alike().tolist() == [True, False, True, False, False]
-    assert found.nearness().tolist() == approx(*(np.add(words, meaning) / 2))
-    assert Evidence(past, near(words), content()).nearness().tolist() == approx(*words)
+    assert found.alike.tolist() == [True, False, True, False, False]
+    assert found.nearness.tolist() == approx(*(np.add(words, meaning) / 2))
+    assert Evidence(past, near(words), content()).nearness.tolist() == approx(*words)
 
 
 def test_candidates_are_what_the_neighbours_and_the_stack_speak_for(past: Past) -> None:
@@ -287,7 +287,7 @@ def test_asked_as_of_then_the_future_is_not_known(
     asked = Evidence(whole, query(told), SIX, upto=cut, **options)  # type: ignore[arg-type]
     right = Evidence(then, query(told[:cut]), SIX, **options)  # type: ignore[arg-type]
     assert asked.told == cut
-    np.testing.assert_array_equal(asked.nearness(), right.nearness())
+    np.testing.assert_array_equal(asked.nearness, right.nearness)
     assert asked.candidates(3).tolist() == right.candidates(3).tolist()
     columns, expected = asked.columns(ROWS), right.columns(ROWS)
     for name in NAMES:
@@ -374,3 +374,19 @@ def test_a_candidate_is_told_the_same_beside_whichever_others(
     some, every = evidence.columns(np.asarray(rows, np.int64)), evidence.columns(ROWS)
     for name in NAMES:
         np.testing.assert_allclose(some[name], every[name][rows], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_company_is_counted_in_generations(generation: Generate, laid: Lay) -> None:
+    past = laid(
+        [
+            generation(0, "p", {"a": 0.6, "b": 0.8}),
+            generation(1, "p", {"a": 0.6, "b": 0.8}),
+            generation(2, "q", {"a": 1.0, "c": 0.5}),
+            generation(3, "r", {"c": 0.5}),
+        ]
+    )
+    words = [0.0] * 3
+    found = Evidence(past, near(words), content(), active=[2, 1, 3])
+    assert found.beside(0) == {2: 1, 1: 2} and found.beside(3) == {}
+    assert Evidence(past, near(words), content(), active=[2, 1], upto=1).beside(0) == {1: 2}
+    assert Evidence(past, near(words), content()).beside(0) == {}

@@ -42,16 +42,16 @@ def test_where_there_are_prompts_like_this_only_these_are_told(past: Past) -> No
 
 
 def test_a_lora_never_used_has_no_story_but_maybe_an_opinion(past: Past) -> None:
-    assert story(past, 3, ~NONE, active=(0,), opinion=-1) == Story(opinion=-1)
+    assert story(past, 3, ~NONE, opinion=-1) == Story(opinion=-1)
 
 
-def test_company_is_counted_in_generations_the_most_frequent_first(past: Past) -> None:
-    assert story(past, 0, NONE, active=(2, 1, 3)).beside == ((1, 2), (2, 1))
+def test_company_is_told_the_most_frequent_first(past: Past) -> None:
+    assert story(past, 0, NONE, {2: 1, 1: 2}).beside == ((1, 2), (2, 1))
 
 
 def test_the_past_may_be_cut(past: Past) -> None:
-    found = story(past, 0, NONE, active=(1, 2), told=2)
-    assert (found.times, found.usual, found.beside) == (3, pytest.approx(0.8), ((1, 2),))
+    found = story(past, 0, NONE, told=2)
+    assert (found.times, found.usual) == (3, pytest.approx(0.8))
     assert story(past, 0, NONE, told=0) == Story()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lorarec import cli
 from lorarec.commands import bench as bench_command
-from lorarec.commands import bench_faces, evaluate
+from lorarec.commands import bench_faces, bench_suggest, evaluate
 from lorarec.measure.bench_data import Bench
 from lorarec.measure.protocol import TASKS
 from lorarec.rank.blend import Calibration, Model, Net, shipped
@@ -124,7 +124,7 @@ def test_bench_without_an_encoder_still_measures_files(
         "--quick",
         "--files",
         "20",
-        "--count",
+        "--sizes",
         "20",
         "--images",
         "20",
@@ -155,9 +155,9 @@ def test_bench_with_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str
     if models.find(MINILM, tmp_path) is None:
         pytest.skip("no encoder model on this machine")
     suite = bench_command.Suite(tmp_path, tmp_path, evaluate.Settings(), lambda step: None, 4)
-    rows = suite.suggestions(40)
-    assert [row.unit for row in rows] == ["×", "×", "MB"]
-    assert all(row.value > 0 for row in rows[:2]) and 50 < rows[2].value < 2000
+    rows = bench_suggest.suggestions(suite, [40])
+    assert all(row.value > 0 for row in rows[:2]) and 50 < rows[-1].value < 2000
+    assert (rows[0].unit, rows[-1].unit) == ("×", "MB")
     ratio, errors, newest = bench_faces.servers(suite, 40, 4.0)
     assert ratio.value > 0 and "answers in 4 s" in ratio.detail
     assert (errors.value, newest.value) == (0, 100), errors.detail
@@ -166,4 +166,4 @@ def test_bench_with_an_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_bench_refuses_folders(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "--loras", "."]) == 2
     assert "leave out --loras" in capsys.readouterr().err
-    assert cli.main(["bench", "--count", "3"]) == 2
+    assert cli.main(["bench", "--sizes", "3"]) == 2

@@ -1,0 +1,71 @@
+"""A library laid side by side finds in every copy what the small one finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from lorarec import sample
+from lorarec.commands.bench_tiled import tiled
+from lorarec.index import postings as postings_module
+from lorarec.index.retrieve import Vectors, match
+from lorarec.library import Library
+from lorarec.recommender import Recommender
+from lorarec.settings import Settings
+
+NOBODY = "nobody/has-this-model"
+WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
+TIMES = 3
+
+
+@pytest.fixture(params=["posting lists", "plain columns"])
+def library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """The bundled sample collection with random vectors."""
+    if request.param == "plain columns":
+        monkeypatch.setattr(postings_module, "_MANY", 1)
+    sample.write(tmp_path / "loras")
+    with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=WORDS_ONLY, user=None) as recommender:
+        recommender.refresh()
+        assert recommender._now is not None
+        known = recommender._now.pipeline.library
+    count = len(known.loras)
+    lens, examples = np.ones((count, 4), np.float32), np.ones((len(known.lexical.examples.norms), 4), np.float32)
+    spread = np.zeros(count, np.float32)
+    means = dict.fromkeys(("semantic", "artistic", "technical", "example_mean", "name_near"), lens[0])
+    vectors = Vectors(lens, lens, lens, lens, examples, lens, spread, means)
+    return replace(known, models={"semantic": "x"}, vectors=vectors)
+
+
+def test_every_copy_is_found_like_the_first(library: Library, tmp_path: Path) -> None:
+    asked = {"castle": 1.0, "girl": 1.2, "style": 1.0, "anime": 1.0, "watercolor": 1.0}
+    small = match(library.lexical, asked)
+    assert any(values.any() for values in small.whole.values())
+    with tiled(library, TIMES, tmp_path) as large:
+        found = match(large.lexical, asked)
+        for name, values in small.whole.items():
+            np.testing.assert_allclose(found.whole[name], np.tile(values, TIMES), rtol=1e-6, err_msg=name)
+        count = len(library.loras)
+        last = np.asarray([2 * count + 5])
+        numbers, _ = large.lexical.examples.of(last)
+        first, _ = library.lexical.examples.of(np.asarray([5]))
+        assert (numbers - 2 * len(library.lexical.examples.norms)).tolist() == first.tolist()
+        assert len({lora.id for lora in large.loras}) == len({lora.path for lora in large.loras}) == TIMES * count
+        assert large.groups.max() < TIMES * count and len(set(large.groups)) == TIMES * len(set(library.groups))
+        order = large.facts.downloads_order
+        assert sorted(order.tolist()) == sorted(
+            row + copy * count for row in library.facts.downloads_order.tolist() for copy in range(TIMES)
+        )
+        assert (order[:TIMES] % count == library.facts.downloads_order[0]).all(), "the most downloaded come first"
+
+
+def test_vectors_are_of_length_one_and_differ(library: Library, tmp_path: Path) -> None:
+    with tiled(library, TIMES, tmp_path) as large:
+        assert large.vectors is not None and library.vectors is not None
+        for name in ("semantic", "names", "examples"):
+            matrix = getattr(large.vectors, name)
+            assert matrix.shape == (TIMES * len(getattr(library.vectors, name)), 4)
+            np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, rtol=1e-5)
+            assert len(np.unique(matrix, axis=0)) == len(matrix)

@@ -1,0 +1,126 @@
+"""Answers of a recommender are the same however they come about: kept, in parts, or with a second thread's help."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from lorarec import asking, sample
+from lorarec.encode.lens_encoders import LensEncoders
+from lorarec.index.lexical import LexicalIndex
+from lorarec.index.retrieve import Words
+from lorarec.recommender import Recommender
+from lorarec.settings import Settings
+from lorarec.timings import Laps
+from lorarec.types import Active, Event, EventKind, Query, Suggestions
+
+PROMPTS = ("a castle on a hill, watercolor", "1girl, white hair, lantern, snow", "", "qwertz asdf")
+PARTS = {
+    *("parse", "encode", "history", "lexical", "filters", "dense", "examples", "signals", "blend", "diversify"),
+    *("strengths", "reasons"),
+}
+
+
+class Letters:
+    """A vector counts the letters of its text."""
+
+    model_id, dim, window = "letters", 26, 512
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.waits_for = threading.Event()  # as a real one takes its time
+        self.waits_for.set()
+
+    def encode(self, texts: Sequence[str], progress: Any = None) -> NDArray[np.float32]:
+        counts = np.asarray([[text.lower().count(chr(97 + at)) for at in range(26)] for text in texts], np.float32)
+        lengths = np.linalg.norm(counts, axis=1, keepdims=True)
+        result: NDArray[np.float32] = counts / np.maximum(lengths, 1)
+        return result
+
+    def encode_spans(
+        self, text: str, spans: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self.asked.append(text)
+        assert self.waits_for.wait(20)
+        vectors = self.encode([text, *(text[start:end] for start, end in spans)])
+        return vectors[0], vectors[1:]
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
+    """The encoder of every lens."""
+    encoder = Letters()
+    monkeypatch.setattr(LensEncoders, "available", True)
+    monkeypatch.setattr(
+        LensEncoders, "model_ids", lambda self: dict.fromkeys(("semantic", "artistic", "technical"), "letters")
+    )
+    monkeypatch.setattr(LensEncoders, "get", lambda self, lens: encoder)
+    return encoder
+
+
+@pytest.fixture
+def recommender(tmp_path: Path, letters: Letters) -> Iterator[Recommender]:
+    """The bundled sample collection, fully indexed."""
+    sample.write(tmp_path / "loras")
+    with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=Settings()) as opened:
+        opened.refresh()
+        assert opened.stage == "full"
+        yield opened
+
+
+def timeless(answer: Suggestions) -> Suggestions:
+    return replace(answer, took_ms=0.0)
+
+
+def test_the_same_question_is_encoded_once_and_answered_alike(recommender: Recommender, letters: Letters) -> None:
+    first = recommender.recommend(Query(prompt=PROMPTS[0]))
+    assert letters.asked == [PROMPTS[0]]
+    again = recommender.recommend(Query(prompt=PROMPTS[0]))
+    assert letters.asked == [PROMPTS[0]] and timeless(again) == timeless(first)
+    recommender.recommend(Query(prompt=PROMPTS[0]), 3)
+    recommender.recommend(Query(prompt=PROMPTS[0], active=(Active(first.suggestions[0].lora),)))
+    assert len(letters.asked) == 3, "another question is another answer"
+
+
+def test_what_changes_answers_ends_a_kept_one(recommender: Recommender, letters: Letters, tmp_path: Path) -> None:
+    query = Query(prompt=PROMPTS[0])
+    best = recommender.recommend(query).suggestions[0]
+    recommender.memory.record_event(Event(kind=EventKind.HIDE, lora=best.id, at=1.0))
+    without = recommender.recommend(query)
+    assert best.id not in {one.id for one in without.suggestions}
+    other = tmp_path / "loras" / without.suggestions[0].lora
+    other.unlink()
+    recommender.refresh()
+    assert without.suggestions[0].lora not in {one.lora for one in recommender.recommend(query).suggestions}
+
+
+def test_parts_add_up_to_the_same_answer(recommender: Recommender) -> None:
+    laps = Laps()
+    whole = recommender.recommend(Query(prompt=PROMPTS[0]))
+    assert timeless(recommender.recommend(Query(prompt=PROMPTS[0]), None, laps)) == timeless(whole)
+    assert laps.parts.keys() == PARTS and all(taken >= 0 for taken in laps.parts.values())
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_second_thread_changes_nothing(
+    recommender: Recommender, letters: Letters, monkeypatch: pytest.MonkeyPatch, prompt: str
+) -> None:
+    alone = recommender.recommend(Query(prompt=prompt), 20, Laps())
+    monkeypatch.setattr(asking, "MANY", 1)
+    look_up = asking.match
+
+    def beside(lexical: LexicalIndex, terms: Mapping[str, float]) -> Words:
+        letters.waits_for.set()  # the encoder waits for this thread, else it would never come to an end
+        return look_up(lexical, terms)
+
+    monkeypatch.setattr(asking, "match", beside)
+    letters.waits_for.clear()
+    assert timeless(recommender.recommend(Query(prompt=prompt), 20)) == timeless(alone)
+    assert letters.waits_for.is_set() == bool(prompt), "nothing is looked up where nothing is encoded"
