@@ -27,7 +27,7 @@ export class Deeds {
   /** @param {Card} card @param {number} strength @param {string[]} words */
   async insert(card, strength, words) {
     const { host, announce, say, done, used } = this._around;
-    await host.insert({ card, strength, words });
+    if (!(await this._done(() => host.insert({ card, strength, words })))) return;
     const name = used(card.id);
     announce(say("insertedNow", { name: card.name }), name === undefined ? undefined : () => void this.remove(name, card));
     done();
@@ -37,10 +37,21 @@ export class Deeds {
   /** @param {string} name @param {Card | null} card */
   async remove(name, card) {
     const { host, announce, say, done } = this._around;
-    await host.remove(name, card);
+    if (!(await this._done(() => host.remove(name, card)))) return;
     announce(say("removedNow", { name: card?.name ?? name }));
     done();
     if (card) await this._tell("remove", card);
+  }
+
+  /** Whether the host did it; else its user reads why not. @param {() => void | Promise<void>} act */
+  async _done(act) {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      this._around.complain(/** @type {Error} */ (error));
+      return false;
+    }
   }
 
   /** @param {CardView} view of a LoRA in use @param {number} before */

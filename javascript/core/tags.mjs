@@ -102,13 +102,17 @@ export function insertionPoint(text, at) {
  * @param {string} separator between what stands before and the tag
  */
 export function withTag(text, at, name, strength, words, separator = ", ") {
+  return withTerms(text, at, [`<lora:${name}:${written(strength)}>`, ...missingWords(text, words)], separator);
+}
+
+/** A prompt with terms added. @param {string} text @param {number} at the cursor @param {string[]} terms @param {string} separator before the first */
+export function withTerms(text, at, terms, separator = ", ") {
   const place = insertionPoint(text, at);
   const before = text.slice(0, place);
   const after = text.slice(place);
   const lead = !before.trim() || /\n\s*$/.test(before) ? "" : /,\s*$/.test(before) ? (/\s$/.test(before) ? "" : " ") : /\s$/.test(before) ? "" : separator;
-  const said = [`<lora:${name}:${written(strength)}>`, ...missingWords(text, words)].join(", ");
   const tail = !after.trim() || /^\s*[,\n]/.test(after) ? "" : ", ";
-  return before + lead + said + tail + (tail ? after.trimStart() : after);
+  return before + lead + terms.join(", ") + tail + (tail ? after.trimStart() : after);
 }
 
 /**
@@ -117,10 +121,17 @@ export function withTag(text, at, name, strength, words, separator = ", ") {
  * @param {string} text @param {string} name @param {string[]} words @param {string[]} keep
  */
 export function withoutTag(text, name, words, keep = []) {
+  const bare = text.replace(TAG, (tag) => (findTags(tag)[0]?.name.toLowerCase() === name.toLowerCase() ? "\0" : tag));
+  return bare === text ? text : withoutTerms(bare, words, keep);
+}
+
+/**
+ * A prompt without terms, unless `keep` holds them too; "\0" stands for what was taken out of a term already.
+ * @param {string} bare @param {string[]} words @param {string[]} keep
+ */
+export function withoutTerms(bare, words, keep = []) {
   const kept = new Set(keep.map(plain));
   const going = new Set(words.map(plain).filter((word) => !kept.has(word)));
-  const bare = text.replace(TAG, (tag) => (findTags(tag)[0]?.name.toLowerCase() === name.toLowerCase() ? "\0" : tag));
-  if (bare === text) return text;
   const lines = bare.split("\n").map((line) => {
     const terms = line.split(",");
     const rest = terms.map((term) => {

@@ -80,7 +80,8 @@
  *   `baseModel`; returns what ends that
  * @property {() => {name: string, strength: number}[]} active LoRAs in use, by names that the API finds
  * @property {() => string} baseModel checkpoint or base model; "" if none is known
- * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where it is
+ * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where
+ *   it is; throws a sentence for the user where it cannot
  * @property {(name: string, card: Card | null) => void | Promise<void>} remove one of `active`, with the trigger words that
  *   came with it; without card it is unknown
  * @property {((name: string, strength: number) => void | Promise<void>)=} setStrength of one in use; absent: cannot
