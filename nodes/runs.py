@@ -10,6 +10,7 @@ An entry is what GET /history gives, the same in every version:
 The graph was copied before the first node ran. So it holds what the user asked for, and not what a Recommend LoRAs
 node chose in this very run: nobody has seen that choice yet, and to learn from it would be lorarec agreeing with
 itself. Once the browser has put the choice into the workflow and it is queued again, it is in the graph and counts.
+Where the browser asked for the choice as it queued the workflow, it is in the graph already and the workflow says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+UNSEEN = "lorarec_unseen"  # in the workflow's "extra": ids of nodes that got their selection as they were queued
 VIDEOS = (".gif", ".mp4", ".webm", ".mkv", ".mov")  # made like images, but without metadata that anybody harvests
 
 
@@ -44,7 +46,21 @@ def read_run(entry: dict[str, Any], output_dir: str) -> Run | None:
     if not any(ending in ENDINGS or ending in VIDEOS for ending, _ in saved):
         return None
     paths = (_inside(output_dir, item) for ending, item in saved if ending in ENDINGS)
-    return Run(entry["prompt"][2], tuple(dict.fromkeys(path for path in paths if path and os.path.isfile(path))))
+    images = dict.fromkeys(path for path in paths if path and os.path.isfile(path))
+    return Run(_without_unseen(*entry["prompt"][2:4]), tuple(images))
+
+
+def _without_unseen(graph: dict[str, Any], extra_data: Any = None) -> dict[str, Any]:
+    """The graph without selections that nobody had seen when it was queued."""
+    ids: Any = extra_data
+    for name in ("extra_pnginfo", "workflow", "extra", UNSEEN):
+        ids = ids.get(name) if isinstance(ids, dict) else None
+    found: dict[str, Any] = {}
+    for id_ in ids if isinstance(ids, list) and isinstance(graph, dict) else ():
+        node = graph.get(id_) if isinstance(id_, str) else None
+        if isinstance(node, dict) and isinstance(node.get("inputs"), dict):
+            found[id_] = {**node, "inputs": {**node["inputs"], "selection": ""}}
+    return {**graph, **found} if found else graph
 
 
 def _saved(entry: dict[str, Any], cached: set[str]) -> Iterator[dict[str, Any]]:

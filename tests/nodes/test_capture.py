@@ -54,11 +54,13 @@ def workflow(**recommend):
     return graph
 
 
-def execute(comfy, graph, *, node=lambda graph: {}, end="execution_success", cached=(), kind="output", image=b""):
+def execute(
+    comfy, graph, *, node=lambda graph: {}, end="execution_success", cached=(), kind="output", image=b"", extra=None
+):
     """Run a prompt as ComfyUI's worker thread does; ``node`` stands for the nodes. Returns where the image is."""
     queue = comfy.server.prompt_queue
     prompt_id = f"prompt {len(queue.history)}"
-    _, number = queue.get((0, prompt_id, graph, {}, ["9"], {"api_key": "secret"}))
+    _, number = queue.get((0, prompt_id, graph, extra or {}, ["9"], {"api_key": "secret"}))
     shown = node(graph)
     folder = Path(comfy.folder_paths.output)
     folder.mkdir(exist_ok=True)
@@ -311,6 +313,17 @@ def test_our_own_unseen_choice_is_not_learned_but_a_kept_one_is(comfy):
     comfy.settle()
     kept = comfy.core.memory.generations[1][0]
     assert sorted((use.name, use.strength) for use in kept.loras) == [(MIKU, 0.7), (INK, 0.7)]
+
+
+def test_a_choice_made_as_the_prompt_was_queued_is_unseen_too(comfy):
+    chosen = json.dumps([{"name": MIKU, "model": 0.7}])
+    extra = {"extra_pnginfo": {"workflow": {"extra": {"lorarec_unseen": ["20", "99"]}}}}
+    queued = workflow(prompt="miku", selection=chosen)
+    execute(comfy, queued, extra=extra)
+    comfy.settle()
+    ((made, _),) = comfy.core.memory.generations
+    assert [use.name for use in made.loras] == [INK]
+    assert queued["20"]["inputs"]["selection"] == chosen, "ComfyUI's own copy stays as it is"
 
 
 def test_a_choice_that_was_shown_is_an_impression(comfy):

@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "javascript"
-SCRIPT = (WEB / "comfyui" / "lorarec.js").read_text(encoding="utf-8")
+SCRIPT = "\n".join(
+    (WEB / "comfyui" / name).read_text(encoding="utf-8") for name in ("lorarec.js", "boxes.mjs", "node.mjs", "fill.mjs")
+)
 IDS = ("LorarecRecommend", "LorarecApplyStack", "LorarecSimilar")
 
 
@@ -65,10 +67,13 @@ def test_only_the_door_is_imported_by_comfyui():
 
 
 def test_script_speaks_of_the_same_ids_widgets_and_modes(comfy):
-    names = set(re.findall(r'widgetOf\(node, "(\w+)"\)', SCRIPT))
-    assert names == {"selection", "mode"} and names <= set(widgets_of(comfy.recommend))
+    names = set(re.findall(r'widgetOf\((?:spot\.)?node, "(\w+)"\)|\bvalue\("(\w+)"\)', SCRIPT))
+    names = {name for pair in names for name in pair if name}
+    assert {"selection", "mode", "prompt", "count"} <= names and names <= set(widgets_of(comfy.recommend))
     assert set(re.findall(r'"(Lorarec\w+)"', SCRIPT)) <= set(IDS)
-    for mode in re.findall(r'value === "(\w+)"', SCRIPT):
+    modes = re.findall(r'"mode"\)\?\.value [=!]== "([\w ]+)"', SCRIPT)
+    assert set(modes) == {"always", "fill once"}
+    for mode in modes:
         assert mode in inputs_of(comfy.recommend)["mode"][0]
 
 

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGE = ROOT / "tests" / "hosts" / "comfyui" / "script_stage.mjs"
 APP = """
 export const app = {
-  extensions: [], changes: 0,
+  extensions: [], changes: 0, graph: { nodes: [], extra: {} },
+  queuePrompt() {},
   registerExtension(extension) { app.extensions.push(extension); },
   extensionManager: { workflow: { activeWorkflow: { changeTracker: { checkState() { app.changes += 1; } } } } },
 };
@@ -27,6 +28,7 @@ export const ComfyWidgets = {
   },
 };
 """
+API = "export const api = { addEventListener() {}, queuePrompt() {} };"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 ROWS = '[\n{"name": "ink.safetensors"}\n]'
 DONE = {"executed": {"text": ["0.90  ink"], "selection": [ROWS]}}
@@ -39,10 +41,9 @@ def play(tmp_path):
     scripts.mkdir()
     (scripts / "app.js").write_text(APP)
     (scripts / "widgets.js").write_text(WIDGETS)
+    (scripts / "api.js").write_text(API)
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    place = tmp_path / "extensions" / "lora-recommender.v1" / "comfyui"
-    place.mkdir(parents=True)
-    shutil.copy2(ROOT / "javascript" / "comfyui" / "lorarec.js", place)
+    shutil.copytree(ROOT / "javascript", tmp_path / "extensions" / "lora-recommender.v1")
 
     def play(*steps):
         done = subprocess.run(
