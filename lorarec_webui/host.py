@@ -122,6 +122,15 @@ def bound_to() -> list[str]:
     return [str(named)] if named else ["0.0.0.0" if getattr(given, "listen", False) else "127.0.0.1"]
 
 
+def for_this_machine() -> bool:
+    """Whether the WebUI can be reached from this machine alone: it neither listens to others nor opens a tunnel."""
+    from lorarec.api.guard import is_loopback
+
+    given = _options()
+    tunnels = (getattr(given, name, None) for name in ("share", "ngrok", "localtunnel", "cloudflared"))
+    return all(map(is_loopback, bound_to())) and not any(tunnels)
+
+
 def logins() -> list[tuple[str, str]]:
     """User and password of the WebUI's own API, which count where there is no page to log in at."""
     given = getattr(_options(), "api_auth", None)

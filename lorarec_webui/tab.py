@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import host
+
 if TYPE_CHECKING:
     from .door import Door
 
@@ -16,6 +18,7 @@ def build(door: Door) -> list[tuple[Any, str, str]]:
 
     from lorarec.tab import page
 
+    language = str(host.option("localization", ""))  # "None", or the name of a file such as "zh_CN"
     with gradio.Blocks(analytics_enabled=False) as blocks:
-        page.build(door.context())
+        page.build(door.context(), language=language, machine=host.for_this_machine())
     return [(blocks, TITLE, ELEMENT)]
