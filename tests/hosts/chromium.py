@@ -25,6 +25,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
     *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0", "--mute-audio"),
 )
+OUTDATED = "409 (Conflict)"
 SECONDS = 10.0  # that anything may take
 T = TypeVar("T")
 
@@ -268,8 +269,11 @@ class Page:
         place.write_bytes(base64.b64decode(data))
         return place
 
-    def complaints(self) -> list[str]:
-        """What the browser found wrong so far: exceptions, refused files, violated policies, requests that left us."""
+    def complaints(self, *but: str) -> list[str]:
+        """What the browser found wrong so far: exceptions, refused files, violated policies, requests that left us.
+
+        What contains one of ``but`` is left out, and so is our server's word for a question that a newer one overtook.
+        """
         self.run("null")  # reads what came meanwhile
         found = []
         for event in self._browser.events:
@@ -281,7 +285,7 @@ class Page:
                 found.append(str(details.get("exception", {}).get("description", details["text"])))
             elif method == "Log.entryAdded" and given["entry"]["level"] == "error":
                 found.append(f"{given['entry']['text']} {given['entry'].get('url', '')}")
-        return found
+        return [one for one in found if not any(known in one for known in (*but, OUTDATED))]
 
     def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)

@@ -228,7 +228,7 @@ def _settled(stage: Stage) -> Iterator[Stage]:
 
 def _complaints(stage: Stage) -> list[str]:
     """What went wrong in the page. A question overtaken by a newer one did not, nor what it asks of the internet."""
-    return [one for one in stage.page.complaints() if "409 (Conflict)" not in one and "NAME_NOT_RESOLVED" not in one]
+    return stage.page.complaints("NAME_NOT_RESOLVED")
 
 
 @pytest.fixture
