@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import BadFile, MissingPart, StorageError
+from ..errors import BadFile, MissingPart, NotReady, StorageError
 from ..types import Encoder
 from . import onnx_export
 from .models import ModelFolder
@@ -30,7 +30,13 @@ MAX_WORKERS = 8  # forward passes at once; beyond that memory grows faster than 
 
 
 def open_encoder(
-    folder: ModelFolder, data_dir: Path, *, threads: int = 1, workers: int = 0, allow_export: bool = True
+    folder: ModelFolder,
+    data_dir: Path,
+    *,
+    threads: int = 1,
+    workers: int = 0,
+    allow_export: bool = True,
+    use_onnx: bool = True,
 ) -> Encoder:
     """Open a model in the best way that this machine offers.
 
@@ -43,10 +49,12 @@ def open_encoder(
         threads: CPU threads of one forward pass.
         workers: forward passes at once when encoding many texts; 0 = what the processor offers.
         allow_export: whether an ONNX file may be made now.
+        use_onnx: False where it is known that none can be made.
 
     Raises:
         MissingPart: no installed package can run this model; the text names what to install.
         BadFile: a file of the model is damaged.
+        NotReady: its ONNX file was not made yet and must not be made now.
     """
     if folder.exotic:
         if not _installed("sentence_transformers"):
@@ -56,8 +64,8 @@ def open_encoder(
             )
         return SentenceTransformerEncoder(folder)
     lacking = [name for name in ("onnxruntime", "tokenizers") if not _installed(name)]
-    reason = f"{' and '.join(lacking)} not installed"
-    if not lacking:
+    reason = f"{' and '.join(lacking)} not installed" if lacking else "no ONNX file can be made of it"
+    if use_onnx and not lacking:
         try:
             return _open_onnx(folder, data_dir, threads, workers, allow_export)
         except (MissingPart, StorageError) as error:
@@ -70,6 +78,11 @@ def open_encoder(
     )
 
 
+def can_use_onnx() -> bool:
+    """Whether plain models can run on ONNX Runtime here."""
+    return _installed("onnxruntime") and _installed("tokenizers")
+
+
 def _open_onnx(folder: ModelFolder, data_dir: Path, threads: int, workers: int, allow_export: bool) -> Encoder:
     path = onnx_export.find(folder, data_dir)
     if path:
@@ -78,7 +91,7 @@ def _open_onnx(folder: ModelFolder, data_dir: Path, threads: int, workers: int, 
         except BadFile:  # made by another release of ONNX Runtime, or damaged: it can be made anew
             onnx_export.forget(folder, data_dir)
     if not allow_export:
-        raise MissingPart("its ONNX file was not made yet")
+        raise NotReady(f"{folder.name} is being prepared")
     return OnnxEncoder(folder, onnx_export.export(folder, data_dir), threads=threads, workers=workers)
 
 

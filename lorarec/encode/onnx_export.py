@@ -33,13 +33,13 @@ MIN_COSINE = 0.9999
 _WRITER = 2  # counted up when files are written differently, so that older ones are made anew
 _WORKER_SECONDS = 600
 _GRAPH_LIMIT = 1_900_000_000  # bytes; Protocol Buffers end at 2 GiB, and torch writes weights into the graph
-_TEXTS = (
+SAMPLE = (
     "a watercolor painting of a fox in the snow, soft light",
     "1girl, solo, long hair, (masterpiece:1.2), <best quality>, looking at viewer, upper body",
     "cyberpunk",
     "水墨画, 山, 霧",
     "A style trained on film stills of the seventies. It works best between 0.6 and 0.8, with warm colours. " * 5,
-)
+)  # texts on which two ways to run one model are compared
 
 
 def find(folder: ModelFolder, data_dir: Path) -> Path | None:
@@ -169,7 +169,7 @@ def _require_exporter(folder: ModelFolder) -> None:
 
 def _sample(folder: ModelFolder) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     tokenizer = Tokenizer(folder)
-    rows = [[*tokenizer.prefix, *found.ids[: tokenizer.room], *tokenizer.suffix] for found in tokenizer(_TEXTS)]
+    rows = [[*tokenizer.prefix, *found.ids[: tokenizer.room], *tokenizer.suffix] for found in tokenizer(SAMPLE)]
     return fill(rows, folder.pad)
 
 
