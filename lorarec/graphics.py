@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,6 +89,112 @@ class TorchMemory:
         """Move a module back; see `GraphicsMemory`."""
         with self._lock:
             to_cpu(module)
+
+
+class ManagedMemory(TorchMemory):
+    """A host whose memory manager is ComfyUI's or descends from it: what we borrow stands in its tables.
+
+    Those tables have no lock: the thread that generates uses them as it likes. So they are touched only while the host
+    is kept from starting (``quiet``), and only if it does nothing. The weights are moved outside of that, so that it is
+    held up for moments.
+    """
+
+    asked = 2.4  # times its size that a load may want free, with the weights that lie there already
+
+    def __init__(
+        self,
+        management: Callable[[], Any],
+        patcher: Callable[[], Any],
+        idle: Callable[[], bool],
+        quiet: Callable[[], AbstractContextManager[bool]],
+    ) -> None:
+        """Nothing of the host is touched yet.
+
+        Args:
+            management: gives the host's module of loaded models.
+            patcher: gives its class that wraps a module to be loaded.
+            idle: whether nothing is generated and nothing waits to be.
+            quiet: keeps the host from beginning while it is entered; False if that cannot be had at once.
+        """
+        super().__init__()
+        self._management, self._patcher, self._idle, self._quiet = management, patcher, idle, quiet
+        self._device: Device | None = None
+        self._patchers: dict[int, tuple[Any, Any]] = {}  # (module, patcher) by id: the host's references are weak
+        self._back: set[int] = set()  # of these, what was given back while the host could not be told
+
+    def device(self) -> Device:
+        """Where the host would run text encoders of its own: the CPU if graphics memory is little."""
+        if self._device is None:
+            management = self._management()
+            device = management.text_encoder_device()
+            name = "cuda:0" if str(device) == "cuda" else str(device)
+            kind = "directml" if getattr(management, "directml_enabled", False) else kind_of(name)
+            self._device = NO_DEVICE if kind == "cpu" else Device(name, kind)
+        return self._device
+
+    def free(self) -> int:
+        """What is left of the free memory when the host's reserve for sampling is taken off."""
+        management = self._management()
+        free = management.get_free_memory(_torch_device(self.device().name)) - management.minimum_inference_memory()
+        return max(0, int(free / self.asked))
+
+    def idle(self) -> bool:
+        """The host says."""
+        return self._idle()
+
+    def borrow(self, module: Any) -> bool:
+        """Load a module as the host loads models of its own; see `GraphicsMemory`."""
+        with self._lock:
+            self._tidy()
+            device = self.device().name
+            if not self.idle() or not to_device(module, device):
+                return False
+            with self._quiet() as quiet:
+                if quiet:
+                    self._load(module, device)
+            if quiet and device_of(module) == device:
+                return True
+            to_cpu(module)
+            self._back.add(id(module))
+            return False
+
+    def give_back(self, module: Any) -> None:
+        """Free the memory at once, whatever the host does; it is told when it is idle."""
+        with self._lock:
+            to_cpu(module)
+            self._back.add(id(module))
+            self._tidy()
+
+    def _load(self, module: Any, device: str) -> None:
+        key = id(module)
+        if key not in self._patchers:
+            patcher = self._patcher()(module, _torch_device(device), _torch_device("cpu"))
+            self._patchers[key] = module, patcher
+        self._back.discard(key)
+        # In part, as little memory makes hosts load, layers would lie on two devices: a plain module cannot run so.
+        load = self._management().load_models_gpu
+        whole = {"force_full_load": True} if "force_full_load" in inspect.signature(load).parameters else {}
+        load([self._patchers[key][1]], **whole)
+
+    def _tidy(self) -> None:
+        """Take what was given back out of the host's tables, if it does nothing now; else another time."""
+        self._back &= self._patchers.keys()
+        if not self._back:
+            return
+        with self._quiet() as quiet:
+            while quiet and self._back:
+                self._forget(self._patchers.pop(self._back.pop())[1])
+
+    def _forget(self, patcher: Any) -> None:
+        """Unload our own entry and no other: by the host's own call where it has one."""
+        management = self._management()
+        unload = getattr(management, "unload_model_and_clones", None)
+        if unload is not None:
+            unload(patcher)
+            return
+        loaded = management.current_loaded_models
+        for place in reversed([at for at, entry in enumerate(loaded) if entry.model is patcher]):
+            loaded.pop(place).model_unload()
 
 
 class PlainMemory(TorchMemory):
@@ -177,6 +286,12 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(sign in text for sign in ("out of memory", "bad allocation", "bad_alloc", "failed to allocate memory"))
+
+
+def _torch_device(name: str) -> Any:
+    import torch
+
+    return torch.device(name)
 
 
 def _find_device() -> Device:

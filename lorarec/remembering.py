@@ -296,7 +296,7 @@ class Memory:
             version = self.history.version()
             if self._memories is None:
                 self._attach(library)
-            meant = library.vectors is not None and self._encoders.available
+            meant = library.vectors is not None and bool(self._encoders.model_ids())
             encoder = library.models.get("semantic", "") if meant else ""
             state = (version, library.key, encoder, self._settings.project)
             kept = self._memories

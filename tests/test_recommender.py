@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,11 @@ class LetterEncoder:
 
 
 class Lenses:
-    """Stands in for `LensEncoders`."""
+    """Stands in for `Lender`."""
+
+    changes = 0
+    stepped_down = ""
+    may_step_down = False
 
     def __init__(self, encoder: LetterEncoder, failure: Exception | None = None) -> None:
         self.encoder = encoder
@@ -69,10 +74,23 @@ class Lenses:
     def model_ids(self) -> dict[str, str]:
         return dict.fromkeys(("semantic", "artistic", "technical"), self.encoder.model_id) if self.available else {}
 
-    def get(self, lens: str) -> LetterEncoder:
+    @contextmanager
+    def lend(self, name: str) -> Iterator[LetterEncoder]:
         if self.failure:
             raise self.failure
-        return self.encoder
+        yield self.encoder
+
+    def lend_bulk(self, name: str, texts: int) -> Any:
+        return self.lend(name)
+
+    def settle(self, complete: object) -> None:
+        pass
+
+    def adopt(self, models: dict[str, str]) -> bool:
+        return models == self.model_ids()
+
+    def prepare(self) -> None:
+        pass
 
     def give_up(self, reason: str) -> None:
         self.problems.append(reason)
@@ -86,7 +104,7 @@ class Lenses:
 def letters(monkeypatch: pytest.MonkeyPatch) -> LetterEncoder:
     """Every recommender opened from now on encodes with this encoder."""
     encoder = LetterEncoder()
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda settings, data_dir: Lenses(encoder))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(encoder))
     return encoder
 
 
@@ -265,7 +283,7 @@ def test_the_order_of_roots_decides_between_equal_paths(tmp_path: Path, make_lor
 def test_an_encoder_that_cannot_run_leaves_words(
     roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda *_: Lenses(LetterEncoder(), failure))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(LetterEncoder(), failure))
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
         assert recommender.stage == "lexical" and any(str(failure) in notice for notice in recommender.notices)
@@ -277,7 +295,7 @@ def test_an_encoder_that_fails_after_a_restart_leaves_words(
 ) -> None:
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda *_: Lenses(letters, MissingPart("no engine")))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(letters, MissingPart("no engine")))
     with Recommender.open([roots], tmp_path / "data") as recommender:
         assert recommender.stage == "full"
         for _ in range(2):  # the second query must not stumble over the first one's failure
@@ -335,7 +353,7 @@ def slowly(texts, progress=None):
     time.sleep(0.01)
     return plain(texts, progress)
 encoder.encode = slowly
-module.LensEncoders = lambda *_: fakes.Lenses(encoder)
+module.Lender = lambda *_: fakes.Lenses(encoder)
 module.VectorStore.encode_missing.__kwdefaults__["batch"] = 5
 roots, data, turn = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 with module.Recommender.open([roots], data) as recommender:

@@ -21,8 +21,7 @@ from lorarec.errors import NotReady
 if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "onnxruntime", "tokenizers")):
     pytest.skip("torch, transformers and onnxruntime are needed", allow_module_level=True)
 
-from tests.hosts.graphics import MB, FakeGraphics
-
+MB = 1 << 20
 TEXTS = [f"a red fox in the snow, number {n}, {'long hair, ' * (n % 9)}" for n in range(120)] + ["", "x " * 300]
 
 
@@ -36,10 +35,10 @@ class Clock:
 class Bench:
     """A tiny model, its encoder on the CPU, and one for bulk work."""
 
-    def __init__(self, folder: Any, data: Path, precision: str = "auto", **fake: Any) -> None:
+    def __init__(self, folder: Any, data: Path, graphics: Any, precision: str = "auto") -> None:
         cpu = open_encoder(folder, data)
         assert isinstance(cpu, PooledEncoder)
-        self.cpu, self.graphics, self.clock = cpu, FakeGraphics(**fake), Clock()
+        self.cpu, self.graphics, self.clock = cpu, graphics, Clock()
         self.encoder = BulkEncoder(folder, cpu, self.graphics, precision, self.clock)
         self.expected = cpu.encode(TEXTS)
 
@@ -50,8 +49,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tiny: Any, tmp_path: Path, no_torch_check: None) -> Iterator[Bench]:
-    bench = Bench(tiny("bert"), tmp_path)
+def bench(tiny: Any, tmp_path: Path, no_torch_check: None, fake_graphics: Any) -> Iterator[Bench]:
+    bench = Bench(tiny("bert"), tmp_path, fake_graphics())
     yield bench
     bench.encoder.close()
     assert bench.graphics.there == [], "the device is left as it was"
@@ -98,8 +97,10 @@ def test_it_goes_up_again_when_the_host_is_idle(bench: Bench) -> None:
     assert bench.encoder.resident
 
 
-def test_without_room_nothing_is_asked_of_the_host(tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
-    bench = Bench(tiny("bert"), tmp_path, free=1 * MB)
+def test_without_room_nothing_is_asked_of_the_host(
+    tiny: Any, tmp_path: Path, no_torch_check: None, fake_graphics: Any
+) -> None:
+    bench = Bench(tiny("bert"), tmp_path, fake_graphics(free=1 * MB))
     bench.check(bench.encoder.encode(TEXTS))
     assert bench.graphics.log == [] and bench.encoder.why == "no room"
     bench.graphics.room = 1000 * MB
@@ -153,8 +154,10 @@ def test_weights_that_the_host_evicts_in_flight(bench: Bench, monkeypatch: pytes
     assert bench.graphics.there == [] and "took its memory back" in bench.encoder.why
 
 
-def test_a_device_that_always_fails_is_left_alone(tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
-    bench = Bench(tiny("bert"), tmp_path)
+def test_a_device_that_always_fails_is_left_alone(
+    tiny: Any, tmp_path: Path, no_torch_check: None, fake_graphics: Any
+) -> None:
+    bench = Bench(tiny("bert"), tmp_path, fake_graphics())
     bench.encoder._run = lambda ids, mask: (_ for _ in ()).throw(RuntimeError("no kernel image"))  # type: ignore
     for _ in range(6):
         bench.check(bench.encoder.encode(TEXTS))
@@ -175,17 +178,17 @@ def test_precision_that_is_not_exact_enough_is_refused(bench: Bench, monkeypatch
     assert {weight.element_size() for weight in bench.graphics.there[0].parameters()} == {4}
 
 
-def test_the_precision_asked_for_is_tried(tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
+def test_the_precision_asked_for_is_tried(tiny: Any, tmp_path: Path, no_torch_check: None, fake_graphics: Any) -> None:
     for wish, allowed in (("float32", {"float32"}), ("bfloat16", {"bfloat16", "float32"})):
-        bench = Bench(tiny("bert"), tmp_path, wish)
+        bench = Bench(tiny("bert"), tmp_path, fake_graphics(), wish)
         bench.check(bench.encoder.encode(TEXTS))
         assert bench.encoder.precision in allowed
         bench.encoder.close()
 
 
 @pytest.mark.parametrize("family", ["roberta", "mpnet", "distilbert"])
-def test_other_families(family: str, tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
-    bench = Bench(tiny(family, pooling="cls"), tmp_path)
+def test_other_families(family: str, tiny: Any, tmp_path: Path, no_torch_check: None, fake_graphics: Any) -> None:
+    bench = Bench(tiny(family, pooling="cls"), tmp_path, fake_graphics())
     bench.check(bench.encoder.encode(TEXTS))
     whole, spans = bench.encoder.encode_spans(TEXTS[3], [(0, 5), (6, 9)])
     theirs, their_spans = bench.cpu.encode_spans(TEXTS[3], [(0, 5), (6, 9)])
@@ -211,20 +214,20 @@ def test_the_cpu_halves_its_batches_too(tiny: Any, tmp_path: Path, no_torch_chec
         encoder.encode(["fox"])
 
 
-def test_which_devices_are_used_unasked() -> None:
+def test_which_devices_are_used_unasked(fake_graphics: Any) -> None:
     kinds = ("cuda", "rocm", "zluda", "directml", "mps", "xpu")
-    assert [kind for kind in kinds if may_use(FakeGraphics(kind=kind), "auto")] == ["cuda"]
-    assert all(may_use(FakeGraphics(kind=kind), "on") for kind in kinds)
-    assert not any(may_use(FakeGraphics(kind=kind), "off") for kind in kinds)
+    assert [kind for kind in kinds if may_use(fake_graphics(kind=kind), "auto")] == ["cuda"]
+    assert all(may_use(fake_graphics(kind=kind), "on") for kind in kinds)
+    assert not any(may_use(fake_graphics(kind=kind), "off") for kind in kinds)
     assert not may_use(None, "on")
 
 
 @pytest.mark.slow
-def test_the_real_minilm_in_half_precision(tmp_path: Path, no_torch_check: None) -> None:
+def test_the_real_minilm_in_half_precision(tmp_path: Path, no_torch_check: None, fake_graphics: Any) -> None:
     folder = find(MINILM, tmp_path)
     if folder is None:
         pytest.skip("all-MiniLM-L6-v2 is not installed")
-    bench = Bench(folder, tmp_path, "bfloat16")  # float16 on a CPU takes minutes
+    bench = Bench(folder, tmp_path, fake_graphics(), "bfloat16")  # float16 on a CPU takes minutes
     texts = ["a watercolor painting of a fox", "a photo of a sports car at night"]
     vectors = bench.encoder.encode(texts)
     assert float((vectors * bench.cpu.encode(texts)).sum(1).min()) > module.MIN_COSINE

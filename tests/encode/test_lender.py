@@ -1,4 +1,4 @@
-"""Which encoder is lent for which lens, when memory is short, and what nobody may wait for. Models made for the test."""
+"""Which encoder is lent for which lens, also when memory is short, and what nobody may wait for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from lorarec.encode.lender import Lender
 from lorarec.encode.loans import Head
 from lorarec.errors import BadFile, MissingPart, NotReady
 from lorarec.settings import Settings
-from tests.hosts.graphics import FakeGraphics
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tokenizers")
@@ -211,10 +210,10 @@ def test_an_index_of_a_smaller_profile_is_adopted_and_no_other(profiled: Any, tm
 
 
 def test_many_texts_go_to_the_device_and_queries_do_not(
-    tmp_path: Path, save: Save, no_torch_check: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, save: Save, no_torch_check: None, fake_graphics: Any
 ) -> None:
     pytest.importorskip("transformers")
-    one, graphics = save(tmp_path / "one"), FakeGraphics()
+    one, graphics = save(tmp_path / "one"), fake_graphics()
     lender = Lender(chosen(one, one, one), tmp_path, graphics)
     texts = [f"a red fox, {n}" for n in range(bulk.WORTH)]
     with lender.lend_bulk("semantic", len(texts) - 1) as few:
