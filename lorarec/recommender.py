@@ -27,6 +27,7 @@ from .asking import ask, encode
 from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
+from .encode.bulk import may_use
 from .encode.lender import Lender
 from .encode.loans import Head, Resident
 from .errors import LorarecError, NotIndexed, NotReady, UsageError, missing_package
@@ -215,9 +216,14 @@ class Recommender:
         """Sentences for the user: what is missing or was set aside, with the remedy."""
         found = [
             *(self._notice, self._database.warning, *self._encoders.problems),
-            *(self._encoders.stepped_down, self.failure),
+            *(self._encoders.stepped_down, self._approximate(), self.failure),
         ]
         return tuple(dict.fromkeys(text for text in found if text))
+
+    def _approximate(self) -> str:
+        now = self._now
+        recall = now.pipeline.search_recall if now else 1.0
+        return f"so many LoRAs are searched approximately: {recall:.2%} of the nearest are found" if recall < 1 else ""
 
     @property
     def encoder_ids(self) -> dict[str, str]:
@@ -516,7 +522,13 @@ class Recommender:
 
     def pipeline_of(self, library: Library) -> Pipeline:
         """The road from prompt to suggestions over any library, with this recommender's settings and models."""
-        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer)
+        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer, self._room)
+
+    def _room(self, size: int) -> bool:
+        """Whether vectors may stay on the graphics card: only in a process of our own, never beside diffusion."""
+        graphics = self._host.graphics()
+        wanted = graphics is not None and graphics.lasting and may_use(graphics, self.settings.gpu)
+        return wanted and graphics is not None and graphics.free() > 2 * size
 
     def _ready(self) -> Ready:
         now = self._now

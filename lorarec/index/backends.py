@@ -1,8 +1,8 @@
 """Which index serves a library: numpy, FAISS on the CPU or on the graphics card, and an approximate one for millions.
 
-All but the last answer alike, ids and scores: they only propose candidates, and `NumpyIndex` settles scores and order with
-the exact vectors, looking at all of them where a proposal leaves doubt. The approximate one also scores exactly what it
-finds but may miss some, and says how many.
+All but the last answer alike, ids and scores: they only propose candidates, and `NumpyIndex` settles scores and order
+with the exact vectors, looking at all of them where a proposal leaves doubt. The approximate one also scores exactly
+what it finds, but may miss some, and says how many.
 """
 
 from __future__ import annotations
