@@ -18,7 +18,7 @@ from .. import machine
 from ..errors import NotReady
 
 RESERVE = 512 << 20  # bytes of main memory left to everybody else
-_EXPLAINED = 4  # times its weights that a model can take; more was allocated by somebody else meanwhile
+_EXPLAINED = 4  # times its weights, or that part of them, that a model can take
 _SLACK = 64 << 20
 
 Timer = Callable[[float, Callable[[], None]], threading.Timer]
@@ -237,8 +237,8 @@ class Loans:
         after = self._resident()
         grown = (after or 0) - (before or 0)
         # Another thread of the host may have loaded or freed gigabytes meanwhile: what no model of this size can have
-        # taken was not it. Its weights, which may lie in pages that are not touched yet, are the least.
-        believed = head.size <= grown <= _EXPLAINED * head.size + _SLACK
+        # taken was not it. Less than its weights it can take: they are mapped, and words never used stay on disk.
+        believed = head.size / _EXPLAINED <= grown <= _EXPLAINED * head.size + _SLACK
         return Held(head, model, grown if believed else head.size, self._clock())
 
     def _make_room(self, head: Head) -> None:
