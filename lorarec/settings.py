@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     threads: int = 1
     gpu: str = "auto"
     precision: str = "auto"
+    query_int8: bool = False
     memory_mb: int = 2000
     idle_minutes: float = 10.0
     wait_seconds: float = 10.0
@@ -87,6 +88,7 @@ OPTIONS: dict[str, Option] = {
         "numbers on the graphics card; auto: half precision if its vectors are exact enough",
         choices=("auto", "float16", "bfloat16", "float32"),
     ),
+    "query_int8": Option("encode prompts in 8 bits: a third of the memory, somewhat other scores"),
     "memory_mb": Option("main memory that all encoders together may take, in MB", 100, 1_000_000),
     "idle_minutes": Option("unload an encoder that was not used for so long; 0: never", 0, 10_000),
     "wait_seconds": Option("how long a node waits for a first index", 0, 600),

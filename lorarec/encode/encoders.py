@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from ..errors import BadFile, MissingPart, NotReady, StorageError
@@ -37,6 +38,7 @@ def open_encoder(
     workers: int = 0,
     allow_export: bool = True,
     use_onnx: bool = True,
+    int8: bool = False,
 ) -> Encoder:
     """Open a model in the best way that this machine offers.
 
@@ -50,6 +52,7 @@ def open_encoder(
         workers: forward passes at once when encoding many texts; 0 = what the processor offers.
         allow_export: whether an ONNX file may be made now.
         use_onnx: False where it is known that none can be made.
+        int8: in 8 bits: for queries of those who ask for it, never for what is stored.
 
     Raises:
         MissingPart: no installed package can run this model; the text names what to install.
@@ -67,7 +70,7 @@ def open_encoder(
     reason = f"{' and '.join(lacking)} not installed" if lacking else "no ONNX file can be made of it"
     if use_onnx and not lacking:
         try:
-            return _open_onnx(folder, data_dir, threads, workers, allow_export)
+            return _open_onnx(folder, data_dir, threads, workers, allow_export, int8)
         except (MissingPart, StorageError) as error:
             reason = str(error)
     if onnx_export.can_use_torch():
@@ -83,16 +86,19 @@ def can_use_onnx() -> bool:
     return _installed("onnxruntime") and _installed("tokenizers")
 
 
-def _open_onnx(folder: ModelFolder, data_dir: Path, threads: int, workers: int, allow_export: bool) -> Encoder:
-    path = onnx_export.find(folder, data_dir)
+def _open_onnx(
+    folder: ModelFolder, data_dir: Path, threads: int, workers: int, allow_export: bool, int8: bool
+) -> Encoder:
+    path = onnx_export.find(folder, data_dir, int8)
+    named = msgspec.structs.replace(folder, model_id=folder.model_id + onnx_export.INT8) if int8 else folder
     if path:
         try:
-            return OnnxEncoder(folder, path, threads=threads, workers=workers)
+            return OnnxEncoder(named, path, threads=threads, workers=workers)
         except BadFile:  # made by another release of ONNX Runtime, or damaged: it can be made anew
-            onnx_export.forget(folder, data_dir)
+            onnx_export.forget(folder, data_dir, int8)
     if not allow_export:
         raise NotReady(f"{folder.name} is being prepared")
-    return OnnxEncoder(folder, onnx_export.export(folder, data_dir), threads=threads, workers=workers)
+    return OnnxEncoder(named, onnx_export.export(folder, data_dir, int8), threads=threads, workers=workers)
 
 
 class OnnxEncoder(PooledEncoder):

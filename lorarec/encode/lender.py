@@ -27,6 +27,7 @@ from .encoders import can_use_onnx, open_encoder
 from .levels import Level, levels
 from .loans import Head, Loans, Resident
 from .models import ModelFolder
+from .onnx_export import INT8
 from .pooling import PooledEncoder
 from .profiles import LENSES
 
@@ -65,6 +66,8 @@ class Lender:
                 if folder.model_id not in self._folders:
                     self._folders[folder.model_id] = folder
                     self.register(self._head(folder))
+                    if settings.query_int8 and not folder.exotic:
+                        self.register(self._head(folder, int8=True))
 
     # -- which ------------------------------------------------------------------------------------------------------
 
@@ -141,6 +144,8 @@ class Lender:
             NotReady: memory is short, or its ONNX file is being made in the background: ask again later.
         """
         key = self._key(name)
+        if key + INT8 in self._loans and key + INT8 not in self._without_onnx:
+            key += INT8
         with contextlib.ExitStack() as stack:
             try:
                 model = stack.enter_context(self._loans.lend(key))
@@ -182,7 +187,7 @@ class Lender:
     def prepare(self) -> None:
         """Make now whatever a live query would have to wait for. Raises `MissingPart`, `BadFile`."""
         for model_id in dict.fromkeys(self.model_ids().values()):
-            self._make_onnx(self._folders[model_id])
+            self._make_onnx(self._folders[model_id], self._settings.query_int8)
 
     def make_way(self, timeout: float = 2.0) -> None:
         """The host is about to generate: nothing of ours stays in graphics memory."""
@@ -243,13 +248,18 @@ class Lender:
             raise MissingPart("; ".join(self.problems) or f"no encoder for the {name} lens")
         return folder.model_id
 
-    def _head(self, folder: ModelFolder) -> Head:
-        name = folder.model_id
+    def _head(self, folder: ModelFolder, int8: bool = False) -> Head:
+        name = folder.model_id + (INT8 if int8 else "")
 
         def opened() -> Encoder:
             use_onnx = name not in self._without_onnx
             encoder = open_encoder(
-                folder, self._data_dir, threads=self._settings.threads, allow_export=False, use_onnx=use_onnx
+                folder,
+                self._data_dir,
+                threads=self._settings.threads,
+                allow_export=False,
+                use_onnx=use_onnx,
+                int8=int8,
             )
             encoder.encode(["a"])  # touches the weights, which are mapped: only then can their memory be measured
             return encoder
@@ -257,35 +267,38 @@ class Lender:
         return Head(
             name=name,
             open=opened,
-            size=folder.size,
-            prepare=lambda: self._make_onnx(folder),
-            standing=lambda: name in self.model_ids().values(),
+            size=folder.size // 4 if int8 else folder.size,
+            prepare=lambda: self._make_onnx(folder, int8),
+            standing=lambda: folder.model_id in self.model_ids().values(),
+            precision="int8" if int8 else "float32",
         )
 
-    def _make_onnx(self, folder: ModelFolder) -> None:
+    def _make_onnx(self, folder: ModelFolder, int8: bool = False) -> None:
         """Make the ONNX file of a model if it lacks one; where it cannot be made, torch will run the model."""
-        if self._lacks_onnx(folder):
+        if self._lacks_onnx(folder, int8):
             try:
-                onnx_export.export(folder, self._data_dir)
+                onnx_export.export(folder, self._data_dir, int8)
             except (MissingPart, StorageError) as error:
-                _log.info("%s is run without ONNX: %s", folder.name, error)
-                self._without_onnx.add(folder.model_id)
+                _log.info("%s is run without ONNX%s: %s", folder.name, " in 8 bits" if int8 else "", error)
+                self._without_onnx.add(folder.model_id + (INT8 if int8 else ""))
 
-    def _lacks_onnx(self, folder: ModelFolder) -> bool:
-        usable = not folder.exotic and can_use_onnx() and folder.model_id not in self._without_onnx
-        return usable and onnx_export.find(folder, self._data_dir) is None
+    def _lacks_onnx(self, folder: ModelFolder, int8: bool) -> bool:
+        name = folder.model_id + (INT8 if int8 else "")
+        usable = not folder.exotic and can_use_onnx() and name not in self._without_onnx
+        return usable and onnx_export.find(folder, self._data_dir, int8) is None
 
     def _prepare_soon(self, name: str) -> None:
         """Prepare a model in the background, where that is what it lacks."""
-        folder = self._folders.get(name)
+        int8 = name.endswith(INT8)
+        folder = self._folders.get(name.removesuffix(INT8))
         with self._lock:
-            if folder is None or name in self._preparing or not self._lacks_onnx(folder):
+            if folder is None or name in self._preparing or not self._lacks_onnx(folder, int8):
                 return
             self._preparing.add(name)
 
         def work() -> None:
             try:
-                self._make_onnx(folder)
+                self._make_onnx(folder, int8)
             except BadFile as error:
                 self.give_up(str(error))
             except LorarecError as error:

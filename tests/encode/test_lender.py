@@ -248,3 +248,34 @@ def test_profiles_are_compared_by_their_models(tmp_path: Path, save: Save) -> No
     one = save(tmp_path / "one")
     found, problems = levels_module.levels(chosen(one, one, one, profile="quality"), tmp_path)
     assert len(found) == 1 and problems == [], "with encoders of the user's own all profiles are the same"
+
+
+def test_prompts_in_8_bits_on_request_and_never_what_is_stored(
+    tmp_path: Path, save: Save, no_torch_check: None
+) -> None:
+    one = save(tmp_path / "one")
+    lender = Lender(chosen(one, one, one, query_int8=True), tmp_path)
+    with lender.lend_bulk("semantic", 1) as exact:
+        expected = exact.encode(["a red fox", "long hair, snow"])
+    with pytest.raises(NotReady), lender.lend("semantic"):
+        pass
+    lender.prepare()
+    with lender.lend("semantic") as small:
+        assert small.model_id != exact.model_id, "what it gives can never be taken for the index's own"
+        vectors = small.encode(["a red fox", "long hair, snow"])
+    cosines = (vectors * expected).sum(1)
+    assert float(cosines.min()) > 0.98 and float(cosines.max()) < 1 - 1e-7
+    assert {model.precision for model in lender.residents() if model.loaded} == {"float32", "int8"}
+    sizes = {path.name.endswith("-int8.data"): path.stat().st_size for path in (tmp_path / "onnx").glob("*.data")}
+    assert sizes[True] < sizes[False]
+
+
+def test_what_8_bits_would_spoil_stays_exact(
+    tmp_path: Path, save: Save, no_torch_check: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "MIN_COSINE_INT8", 1.1)
+    one = save(tmp_path / "one")
+    lender = Lender(chosen(one, one, one, query_int8=True), tmp_path)
+    lender.prepare()
+    with lender.lend("semantic") as encoder:
+        assert encoder.model_id == lender.model_ids()["semantic"]
