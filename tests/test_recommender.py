@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lorarec.errors import BadFile, MissingPart, NotIndexed, UnknownLora, UsageError
+from lorarec.errors import BadFile, MissingPart, NotIndexed, NotReady, UnknownLora, UsageError
 from lorarec.host import PlainHost
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
@@ -324,6 +324,43 @@ def test_the_index_survives_a_restart_without_encoding(roots: Path, tmp_path: Pa
         assert recommender.stage == "empty"
         recommender.refresh()
         assert recommender.recommend(query).suggestions == first and len(letters.texts) == encoded
+
+
+def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = Lenses(letters)
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        query = Query(prompt="redknight")
+        before = recommender.recommend(query)
+        lender.failure = NotReady("the model needs 400 MB and the system has 100 MB left")
+        short = recommender.recommend(query)
+        assert short.stage == "lexical" and recommender.stage == "full"
+        assert any("for the moment" in note and "400 MB" in note for note in short.notes)
+        assert lender.problems == [] and lender.available, "nothing was given up"
+        started: list[int] = []
+        monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
+        lender.may_step_down = True  # type: ignore[misc]
+        for _ in range(5):
+            recommender.recommend(query)
+        assert started == [1], "a smaller profile is looked for, once in a while"
+        lender.failure = None
+        assert recommender.recommend(query).suggestions == before.suggestions
+
+
+def test_short_memory_while_indexing_leaves_words_and_the_next_refresh_goes_on(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = Lenses(letters, NotReady("memory is short"))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        assert recommender.stage == "lexical" and lender.available
+        lender.failure = None
+        recommender.refresh()
+        assert recommender.stage == "full"
 
 
 def test_an_index_of_another_encoder_serves_by_words_at_once(

@@ -60,7 +60,7 @@ class Lender:
         self._lock = threading.Lock()
         self._on_device = threading.Semaphore()  # one model at a time
         self._bulk: BulkEncoder | None = None
-        self._prepared = 0
+        self.changes = 0  # grows when what had to be prepared is there
         for level in self._levels:
             for folder in level.folders.values():
                 if folder.model_id not in self._folders:
@@ -75,11 +75,6 @@ class Lender:
     def available(self) -> bool:
         """Whether texts can be encoded at all: the semantic lens has a model that may be opened."""
         return bool(self._level.folders)
-
-    @property
-    def changes(self) -> int:
-        """Grows when a text that was refused may now be encoded."""
-        return self._loans.changes + self._prepared
 
     def model_ids(self) -> dict[str, str]:
         """Lens -> identity of its vectors; empty without a model."""
@@ -306,7 +301,7 @@ class Lender:
             finally:
                 with self._lock:
                     self._preparing.discard(name)
-                    self._prepared += 1
+                    self.changes += 1
 
         threading.Thread(target=work, name="lorarec-prepare", daemon=True).start()
 

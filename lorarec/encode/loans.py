@@ -96,7 +96,6 @@ class Loans:
         self._one_by_one = threading.Lock()  # two models that load at once cannot be measured
         self._timer: threading.Timer | None = None
         self._closed = False
-        self.changes = 0  # grows when what was refused may now be granted
 
     def register(self, head: Head) -> None:
         """Make a model known; one of the same name is replaced, and unloaded as soon as nobody has it."""
@@ -272,7 +271,6 @@ class Loans:
         if self._held.get(held.head.name) is held:
             del self._held[held.head.name]
             self._gone[held.head.name] = why
-            self.changes += 1
             held.model = None
             self._changed.notify_all()
 

@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ def texts(count: int) -> list[str]:
     return [f"{n} " + " ".join(draw.choice(WORDS, 3 + int(57 * draw.beta(1, 3)))) for n in range(count)]
 
 
-def throughput(device: str, count: int, place: Path) -> list[dict[str, Any]]:
-    """Texts per second of every model, precision and batch size, with the memory that each takes."""
+def throughput(device: str, count: int, place: Path) -> Iterator[dict[str, Any]]:
+    """Texts per second of every model, precision and batch size, with the memory that each takes, as it is measured."""
     import torch
 
     from lorarec.encode.bulk import BulkEncoder
@@ -70,7 +71,6 @@ def throughput(device: str, count: int, place: Path) -> list[dict[str, Any]]:
         def free(self) -> int:
             return super().free() if device != "cpu" else 4 << 30
 
-    rows = []
     for profile, architecture in PROFILES.items():
         folder = make_model(architecture, place)
         open_encoder(folder, place / "data").encode(["a"])  # makes the ONNX file, which takes memory of its own
@@ -83,8 +83,8 @@ def throughput(device: str, count: int, place: Path) -> list[dict[str, Any]]:
         begun = time.perf_counter()
         cpu.encode(some)
         plain = len(some) / (time.perf_counter() - begun)
-        rows.append({"profile": profile, "model": architecture, "where": "CPU (ONNX Runtime)", "weights": held})
-        rows[-1]["texts_per_s"] = plain
+        base = {"profile": profile, "model": architecture}
+        yield {**base, "where": "CPU (ONNX Runtime)", "weights": held, "texts_per_s": plain}
         for precision in PRECISIONS if device != "cpu" else ("float32",):
             for batch in BATCHES if device != "cpu" else BATCHES[:1]:
                 encoder = BulkEncoder(folder, cpu, Memory(), precision)
@@ -97,23 +97,21 @@ def throughput(device: str, count: int, place: Path) -> list[dict[str, Any]]:
                 encoder.encode(many)
                 seconds = time.perf_counter() - begun
                 peak = torch.cuda.max_memory_allocated(device) if device != "cpu" else 0
-                row = {"profile": profile, "model": architecture, "where": f"{device}, {precision}"}
                 used = {"resident": encoder.resident, "used": encoder.precision, "weights": encoder.bytes}
-                rows.append(
-                    {**row, **used, "batch": batch, "chosen": chosen, "texts_per_s": len(many) / seconds, "peak": peak}
-                )
+                speed = {"batch": batch, "chosen": chosen, "texts_per_s": len(many) / seconds, "peak": peak}
+                yield {**base, "where": f"{device}, {precision}", **used, **speed}
                 encoder.close()
-    return rows
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print the table."""
-    print(f"{'model':14} {'where':22} {'batch':>7} {'texts/s':>9} {'holds':>9} {'peak':>9}")
-    for row in rows:
-        note = "" if row.get("used", "") in row["where"] else f"  (ran as {row['used']})"
-        size, peak = (f"{row.get(key, 0) / 1e6:.0f} MB" for key in ("weights", "peak"))
-        batch = row.get("batch", "")
-        print(f"{row['model']:14} {row['where']:22} {batch:>7} {row['texts_per_s']:9.0f} {size:>9} {peak:>9}{note}")
+def show(row: dict[str, Any]) -> None:
+    """Print a line of the table."""
+    note = "" if row.get("used", "") in row["where"] else f"  (ran as {row['used']})"
+    size, peak = (f"{row.get(key, 0) / 1e6:.0f} MB" for key in ("weights", "peak"))
+    batch = row.get("batch", "")
+    print(
+        f"{row['model']:14} {row['where']:22} {batch:>7} {row['texts_per_s']:9.1f} {size:>9} {peak:>9}{note}",
+        flush=True,
+    )
 
 
 def _load(path: Path, name: str) -> Any:
@@ -140,9 +138,12 @@ def main() -> int:
             return 0
         print(f"{torch.cuda.get_device_name(args.device)}, torch {torch.__version__}")
         failed = int(pytest.main(["-q", "-m", "gpu", "-p", "no:cacheprovider", str(HERE)]))
+    print(f"{'model':14} {'where':22} {'batch':>7} {'texts/s':>9} {'holds':>9} {'peak':>9}")
+    rows = []
     with tempfile.TemporaryDirectory() as place:
-        rows = throughput(args.device, args.texts, Path(place))
-    show(rows)
+        for row in throughput(args.device, args.texts, Path(place)):
+            show(row)
+            rows.append(row)
     if args.json:
         Path(args.json).write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return failed
