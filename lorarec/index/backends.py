@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graphics import out_of_memory
-from .vectors import FaissIndex, NumpyIndex, index_class
+from .vectors import FaissIndex, NumpyIndex, faiss_package, index_class
 
 if TYPE_CHECKING:
     from .vectors import Ids, Scores
@@ -153,7 +153,7 @@ def open_index(ids: Ids, matrix: Scores, room: Callable[[int], bool] = lambda si
         ValueError: as `NumpyIndex.from_matrix`.
     """
     kind = index_class()
-    if kind is not FaissIndex:
+    if kind is not FaissIndex or faiss_package() is None:
         return kind.from_matrix(ids, matrix)
     if len(matrix) > APPROXIMATE_BEYOND:
         index = ApproximateIndex.from_matrix(ids, matrix)
@@ -169,6 +169,5 @@ def open_index(ids: Ids, matrix: Scores, room: Callable[[int], bool] = lambda si
 
 def _card_build() -> bool:
     """Whether this FAISS was built for graphics cards and sees one."""
-    import faiss
-
+    faiss = faiss_package()
     return hasattr(faiss, "GpuIndexFlatIP") and hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0

@@ -244,7 +244,7 @@ class FaissIndex(NumpyIndex):
     """FAISS's exhaustive inner product, that of IndexFlatIP, over the same matrix."""
 
     def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Ids]:
-        faiss = _faiss()
+        faiss = faiss_package()
         if faiss is None:
             return super()._nearest(queries, k)
         before = faiss.omp_get_max_threads()
@@ -259,7 +259,7 @@ class FaissIndex(NumpyIndex):
 
 
 @functools.cache
-def _faiss() -> Any:
+def faiss_package() -> Any:
     """FAISS, or None where it is installed but does not load: built for another numpy, or parts of it are missing."""
     try:
         import faiss
