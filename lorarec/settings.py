@@ -88,7 +88,7 @@ OPTIONS: dict[str, Option] = {
         "numbers on the graphics card; auto: half precision if its vectors are exact enough",
         choices=("auto", "float16", "bfloat16", "float32"),
     ),
-    "query_int8": Option("encode prompts in 8 bits: a third of the memory, somewhat other scores"),
+    "query_int8": Option("encode prompts in 8 bits: less than half the memory, somewhat other scores"),
     "memory_mb": Option("main memory that all encoders together may take, in MB", 100, 1_000_000),
     "idle_minutes": Option("unload an encoder that was not used for so long; 0: never", 0, 10_000),
     "wait_seconds": Option("how long a node waits for a first index", 0, 600),
