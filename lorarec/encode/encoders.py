@@ -37,7 +37,7 @@ def open_encoder(
     threads: int = 1,
     workers: int = 0,
     allow_export: bool = True,
-    use_onnx: bool = True,
+    no_onnx: str = "",
     int8: bool = False,
 ) -> Encoder:
     """Open a model in the best way that this machine offers.
@@ -51,7 +51,7 @@ def open_encoder(
         threads: CPU threads of one forward pass.
         workers: forward passes at once when encoding many texts; 0 = what the processor offers.
         allow_export: whether an ONNX file may be made now.
-        use_onnx: False where it is known that none can be made.
+        no_onnx: why none can be made, where that is known.
         int8: in 8 bits: for queries of those who ask for it, never for what is stored.
 
     Raises:
@@ -67,8 +67,8 @@ def open_encoder(
             )
         return SentenceTransformerEncoder(folder)
     lacking = [name for name in ("onnxruntime", "tokenizers") if not _installed(name)]
-    reason = f"{' and '.join(lacking)} not installed" if lacking else "no ONNX file can be made of it"
-    if use_onnx and not lacking:
+    reason = f"{' and '.join(lacking)} not installed" if lacking else no_onnx
+    if not reason:
         try:
             return _open_onnx(folder, data_dir, threads, workers, allow_export, int8)
         except (MissingPart, StorageError) as error:

@@ -55,7 +55,7 @@ class Lender:
         self._level: Level = self._levels[0]
         self._loans = loans or Loans(settings.memory_mb * 1_000_000, settings.idle_minutes * 60)
         self._folders: dict[str, ModelFolder] = {}
-        self._without_onnx: set[str] = set()  # models for which no ONNX file can be made
+        self._without_onnx: dict[str, str] = {}  # models for which no ONNX file can be made, and why
         self._preparing: set[str] = set()
         self._lock = threading.Lock()
         self._on_device = threading.Semaphore()  # one model at a time
@@ -247,13 +247,12 @@ class Lender:
         name = folder.model_id + (INT8 if int8 else "")
 
         def opened() -> Encoder:
-            use_onnx = name not in self._without_onnx
             encoder = open_encoder(
                 folder,
                 self._data_dir,
                 threads=self._settings.threads,
                 allow_export=False,
-                use_onnx=use_onnx,
+                no_onnx=self._without_onnx.get(name, ""),
                 int8=int8,
             )
             encoder.encode(["a"])  # touches the weights, which are mapped: only then can their memory be measured
@@ -275,7 +274,7 @@ class Lender:
                 onnx_export.export(folder, self._data_dir, int8)
             except (MissingPart, StorageError) as error:
                 _log.info("%s is run without ONNX%s: %s", folder.name, " in 8 bits" if int8 else "", error)
-                self._without_onnx.add(folder.model_id + (INT8 if int8 else ""))
+                self._without_onnx[folder.model_id + (INT8 if int8 else "")] = str(error)
 
     def _lacks_onnx(self, folder: ModelFolder, int8: bool) -> bool:
         name = folder.model_id + (INT8 if int8 else "")
