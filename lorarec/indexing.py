@@ -115,7 +115,8 @@ class Indexer:
         if missing:
             wanted = [text for text in texts if text_hash(text) in missing]
             with self._encoders.lend_bulk(model, len(missing)) as encoder:
-                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=self._busy)
+                paused = self._encoders.waiting(self._busy)
+                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=paused)
 
     def _all_stored(self, texts: Sequence[Texts], models: Mapping[str, str]) -> bool:
         """Whether every text has its vector by these models (lens -> model) already."""

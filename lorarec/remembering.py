@@ -327,8 +327,9 @@ class Memory:
             if missing:
                 try:
                     with self._encoders.lend_bulk(encoder, missing) as reader:
+                        paused = self._encoders.waiting(self._busy)
                         self._store.encode_missing(
-                            told.texts, reader, progress=progress, cancelled=halted, paused=self._busy
+                            told.texts, reader, progress=progress, cancelled=halted, paused=paused
                         )
                 except NotReady as error:  # by words meanwhile; the next time goes on from here
                     _log.warning("learned by words for the moment: %s", error)

@@ -83,6 +83,9 @@ class Lenses:
     def lend_bulk(self, name: str, texts: int) -> Any:
         return self.lend(name)
 
+    def waiting(self, busy: Callable[[], bool]) -> Callable[[], bool]:
+        return busy
+
     def settle(self, complete: object) -> None:
         pass
 

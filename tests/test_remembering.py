@@ -301,6 +301,9 @@ class Encoders:
         assert name == self.model_id and texts > 0
         yield self
 
+    def waiting(self, busy: Callable[[], bool]) -> Callable[[], bool]:
+        return busy
+
     def give_up(self, reason: str) -> None:
         self.reasons.append(reason)
 

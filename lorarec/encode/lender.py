@@ -190,6 +190,20 @@ class Lender:
         if bulk is not None:
             bulk.make_way(timeout)
 
+    def waiting(self, busy: Callable[[], bool]) -> Callable[[], bool]:
+        """Asks whether the host works, as bulk work does between batches, and leaves its device if so.
+
+        Whoever waits for the host encodes nothing, so that no batch would notice.
+        """
+
+        def paused() -> bool:
+            if not busy():
+                return False
+            self.make_way()
+            return True
+
+        return paused
+
     def unload(self, name: str = "", timeout: float = 10.0) -> int:
         """Unload a model or, by default, all; those that are lent when they come back, for which this waits.
 

@@ -32,9 +32,9 @@ def make_model(architecture: str, place: Path) -> Any:
 
     from lorarec.encode.models import read
 
-    conftest = _load(HERE.parent / "encode" / "conftest.py", "encode_conftest")
+    tiny = _load(HERE.parent / "hosts" / "tiny_encoder.py", "tiny_encoder")
     family = {"MiniLM-L6": "bert", "mpnet-base": "mpnet", "distilroberta": "roberta", "tiny": "bert"}[architecture]
-    folder: Path = conftest.save_model(place / architecture, family, window=64 if architecture == "tiny" else 256)
+    folder: Path = tiny.save_model(place / architecture, family, window=64 if architecture == "tiny" else 256)
     if architecture != "tiny":
         torch.manual_seed(0)
         shape = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lorarec.encode import bulk
 from lorarec.encode.bulk import BulkEncoder
 from lorarec.encode.encoders import open_encoder
 from lorarec.host import PlainHost
+from lorarec.index.vector_store import VectorStore
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.types import Query
@@ -71,6 +73,35 @@ def test_nothing_of_ours_lies_there_before_and_after(
         assert recommender.recommend(Query(prompt="watercolor painting of a red fox")).suggestions
         assert allocated(device) == before, "a suggestion beside a working host touches nothing"
         assert all(model.device == "cpu" for model in recommender.residents)
+
+
+def test_while_an_index_waits_for_the_host_nothing_lies_there(
+    host: Any, device: str, folder: Any, mini_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "WORTH", 1)
+    monkeypatch.setattr(bulk, "RETRY", 0.0)
+    monkeypatch.setitem(VectorStore.encode_missing.__kwdefaults__, "batch", 2)
+    name = str(folder.path)
+    settings = Settings(encoder_semantic=name, encoder_artistic=name, encoder_technical=name, gpu="on")
+    before, real, stored = allocated(device), VectorStore.put, []
+
+    def put(store: VectorStore, *arguments: Any) -> None:
+        real(store, *arguments)
+        stored.append(len(host.manager.current_loaded_models))
+        host.working = len(stored) == 2  # a generation begins after the second batch
+
+    monkeypatch.setattr(VectorStore, "put", put)
+    with Recommender.open(host=HostOf(host, mini_library, tmp_path / "data"), settings=settings) as recommender:
+        recommender.start_refresh()
+        for _ in range(600):
+            time.sleep(0.1)
+            if len(stored) >= 2 and all(model.precision == "float32" for model in recommender.residents):
+                break
+        else:
+            pytest.fail("it is still there")
+        assert stored == [1, 1] and allocated(device) == before
+        host.working = False
+        assert recommender.wait("full", 60) and len(stored) > 2, "it goes on from there"
 
 
 def test_work_that_begins_gets_the_device_between_two_batches(
