@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from . import base_models
 from .catalog.lenses import STYLE_WORDS
-from .encode.lens_encoders import LensEncoders
+from .encode.lender import Lender
 from .encode.profiles import LENSES
-from .errors import BadFile, MissingPart, UnknownLora
+from .errors import BadFile, MissingPart, NotReady, UnknownLora
 from .filtering import base_known
 from .index.retrieve import QueryVectors, match
 from .library import Library
@@ -20,7 +21,7 @@ from .own import Own, consult
 from .pipeline import Ask
 from .prompt.read import ReadPrompt, read
 from .timings import Lap, no_lap
-from .types import Active, Encoder, Query
+from .types import Active, Query
 
 Floats = NDArray[np.float32]
 
@@ -31,7 +32,7 @@ def ask(
     query: Query,
     library: Library,
     lookup: Lookup,
-    encoders: LensEncoders,
+    encoders: Lender,
     own: Own | None = None,
     recency: Floats | None = None,
     lap: Lap = no_lap,
@@ -70,7 +71,9 @@ def ask(
         if beside is not None and len(library.loras) >= MANY:
             looked_up = beside.submit(match, library.lexical, prompt.terms)
         try:
-            vectors = encode(prompt, encoders)
+            vectors = encode(prompt, encoders, library.models)
+        except NotReady as error:
+            notes.append(f"matched by words only for the moment: {error}")
         except (MissingPart, BadFile) as error:
             encoders.give_up(str(error))
         if looked_up is not None and not looked_up.cancel():  # else it has not begun: others were first
@@ -96,22 +99,32 @@ def ask(
     )
 
 
-def encode(prompt: ReadPrompt, encoders: LensEncoders) -> QueryVectors:
+def encode(prompt: ReadPrompt, encoders: Lender, models: Mapping[str, str]) -> QueryVectors:
     """Encode a prompt for every lens: one pass per distinct model.
+
+    Args:
+        prompt: what was read of the query.
+        encoders: lends them.
+        models: lens -> model that the library's vectors are of, and no other: spaces of two models do not mix.
 
     Raises:
         MissingPart: no encoder can be run.
         BadFile: a model is damaged.
+        NotReady: the semantic one cannot be had now. Of the other lenses such a one says nothing: zeros.
     """
     spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
-    models = encoders.model_ids()
     if not models:
         raise MissingPart("; ".join(encoders.problems) or "no encoder is installed")
     done: dict[str, tuple[Floats, Floats]] = {}
     for lens in LENSES:
         if models[lens] not in done:
-            encoder: Encoder = encoders.get(lens)
-            done[models[lens]] = encoder.encode_spans(prompt.text, spans)
+            try:
+                with encoders.lend(models[lens]) as encoder:
+                    done[models[lens]] = encoder.encode_spans(prompt.text, spans)
+            except NotReady:
+                if lens == "semantic":
+                    raise
+                done[models[lens]] = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
     whole, chunks = done[models["semantic"]]
     return QueryVectors(
         semantic=whole,

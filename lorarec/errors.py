@@ -43,6 +43,12 @@ class MissingPart(LorarecError):
     status = 503
 
 
+class NotReady(LorarecError):
+    """Something takes a moment to be prepared, or memory is short now: the same question may be answered later."""
+
+    status = 503
+
+
 class StorageError(LorarecError):
     """The database or data folder cannot be used (unwritable, damaged, made by a newer lorarec)."""
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from .graphics import GraphicsMemory, PlainMemory
+
 
 class Host(Protocol):
     """The host's side of the bargain. Every call must be cheap and safe from any thread."""
@@ -29,6 +31,10 @@ class Host(Protocol):
         """Whether the host generates right now: scans and bulk encoding wait meanwhile."""
         ...
 
+    def graphics(self) -> GraphicsMemory | None:
+        """How to ask for graphics memory, the same one each time; None: there is none for us."""
+        ...
+
 
 class PlainHost:
     """A plain Python process: folders from the caller or the environment, never busy.
@@ -42,6 +48,7 @@ class PlainHost:
         """Remember the folders; empty or None means: from the environment, else the platform's default."""
         self._loras = [Path(p) for p in loras]
         self._data = Path(data) if data else None
+        self._graphics = PlainMemory()
 
     def lora_roots(self) -> Sequence[Path]:
         """The caller's folders, else those of ``LORAREC_LORAS``, else none."""
@@ -60,6 +67,10 @@ class PlainHost:
     def busy(self) -> bool:
         """Nothing else runs here."""
         return False
+
+    def graphics(self) -> GraphicsMemory | None:
+        """This machine's own."""
+        return self._graphics
 
 
 def default_data_dir() -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from . import library as library_module
 from .catalog.store import Catalog
-from .encode.lens_encoders import LensEncoders
-from .errors import BadFile, MissingPart
+from .encode.lender import Lender
+from .errors import BadFile, MissingPart, NotReady
 from .index.vector_store import VectorStore, text_hash
 from .library import Library, Texts
 from .types import Cancelled, Progress, ProgressSink
@@ -46,7 +46,7 @@ class Indexer:
         data_dir: Path,
         catalog: Catalog,
         store: VectorStore,
-        encoders: LensEncoders,
+        encoders: Lender,
         busy: Callable[[], bool],
     ) -> None:
         """``busy`` says whether the host generates right now: encoding waits meanwhile."""
@@ -71,13 +71,14 @@ class Indexer:
         place = {str(root): number for number, root in enumerate(self._roots)}
         loras = self._catalog.loras(roots=list(place))
         loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
+        texts = [library_module.texts_of(lora) for lora in loras] if self._encoders.available else []
+        self._encoders.settle(lambda models: self._all_stored(texts, models))
         models = self._encoders.model_ids()
         key = library_module.key_of(loras, models)
         if now is not None and now.library.key == key and (now.stage == "full" or not models):
             return
         tick = _tick(progress, len(loras))
-        texts = [library_module.texts_of(lora) for lora in loras] if models else []
-        if models and self._all_stored(texts):
+        if models and self._all_stored(texts, models):
             yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
             return
         if now is not None and now.stage == "full" and now.library.models == models:
@@ -94,8 +95,10 @@ class Indexer:
             return
         try:
             for lens, wanted in _texts_by_lens(texts):
-                encoder = self._encoders.get(lens)
-                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=self._busy)
+                self._encode(models[lens], wanted, progress, stop)
+        except NotReady as error:  # what was encoded is kept; the next refresh goes on from there
+            _log.warning("indexed by words for the moment: %s", error)
+            return
         except (MissingPart, BadFile) as error:
             self._encoders.give_up(str(error))
             yield self._saved(replace(library, key=key, vectors=None), "lexical")
@@ -104,9 +107,19 @@ class Indexer:
             vectors = library_module.gather_vectors(texts, self.fetch)
             yield self._saved(replace(library, key=key, vectors=vectors), "full")
 
-    def _all_stored(self, texts: Sequence[Texts]) -> bool:
-        """Whether every text has its vector already."""
-        models = self._encoders.model_ids()
+    def _encode(
+        self, model: str, texts: Sequence[str], progress: ProgressSink | None = None, stop: Cancelled | None = None
+    ) -> None:
+        """Encode and store the texts that have no vector of this model yet."""
+        missing = set(self._store.missing({text_hash(text) for text in texts}, model))
+        if missing:
+            wanted = [text for text in texts if text_hash(text) in missing]
+            with self._encoders.lend_bulk(model, len(missing)) as encoder:
+                paused = self._encoders.waiting(self._busy)
+                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=paused)
+
+    def _all_stored(self, texts: Sequence[Texts], models: Mapping[str, str]) -> bool:
+        """Whether every text has its vector by these models (lens -> model) already."""
         return not any(
             self._store.missing({text_hash(text) for text in wanted}, models[lens])
             for lens, wanted in _texts_by_lens(texts)
@@ -122,11 +135,11 @@ class Indexer:
         return matrix, found
 
     def embed(self, lens: str, texts: Sequence[str], progress: ProgressSink | None = None) -> Floats:
-        """Vectors of texts, those that are missing encoded first. Raises `MissingPart`, `BadFile`."""
+        """Vectors of texts, those that are missing encoded first. Raises `MissingPart`, `BadFile`, `NotReady`."""
         if not self._encoders.model_ids():
             raise MissingPart("; ".join(self._encoders.problems) or "no encoder is installed")
         wanted = [text for text in texts if text]
-        self._store.encode_missing(wanted, self._encoders.get(lens), progress=progress, paused=self._busy)
+        self._encode(self._encoders.model_ids()[lens], wanted, progress)
         return self.fetch(lens, texts)[0]
 
     @property
@@ -153,7 +166,7 @@ class Indexer:
         library = library_module.load(self.folder) if self._roots else None
         if library is None:
             return None
-        if library.vectors is not None and library.models == self._encoders.model_ids():
+        if library.vectors is not None and self._encoders.adopt(library.models):
             return Indexed(library, "full")
         return Indexed(replace(library, vectors=None), "lexical")
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from . import base_models
 from .filtering import Filtering, Filters, base_key, heads
+from .index.backends import open_index
 from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
-from .index.vectors import index_class
 from .library import Library
 from .matching import Asked
 from .own import Consulted
@@ -80,6 +80,7 @@ class Pipeline:
         personal: Personal,
         curve: Curve,
         scorer: Scorer | None = None,
+        room: Callable[[int], bool] = lambda size: False,
     ) -> None:
         """Prepare what does not depend on the prompt.
 
@@ -90,6 +91,7 @@ class Pipeline:
             personal: the same with what the user's history adds.
             curve: strengths.
             scorer: ranks instead of ``personal``.
+            room: whether so many bytes may lie on the graphics card as long as this lives.
         """
         self.library = library
         self.settings = settings
@@ -103,9 +105,11 @@ class Pipeline:
         self._recency = _recency([lora.modified for lora in library.loras])
         self._filtering = Filtering(library)
         count = len(library.loras)
+        self.search_recall = 1.0  # share of the nearest vectors that a search finds; less only for millions
         self._search: Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]] | None = None
         if library.vectors is not None:
-            index = index_class().from_matrix(np.arange(count), library.vectors.semantic)
+            index = open_index(np.arange(count), library.vectors.semantic, room)
+            self.search_recall = getattr(index, "recall", 1.0)
             self._search = index.search
 
     # -- the road ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ suggestions go on from the old one meanwhile. A ready index of an earlier proces
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -26,8 +27,10 @@ from .asking import ask, encode
 from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
-from .encode.lens_encoders import LensEncoders
-from .errors import LorarecError, NotIndexed, UsageError, missing_package
+from .encode.bulk import may_use
+from .encode.lender import Lender
+from .encode.loans import Head, Resident
+from .errors import LorarecError, NotIndexed, NotReady, UsageError, missing_package
 from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
@@ -68,6 +71,7 @@ _log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 MOST = 1000  # suggestions of one answer
+STEP_EVERY = 60.0  # seconds between two looks for a smaller profile while memory is short
 _ANSWERS = 32  # that are kept for when the same is asked again
 _STAGES = ("empty", "lexical", "full")
 
@@ -100,7 +104,7 @@ class Recommender:
         self._scorer = scorer
         self._database = open_database(data_dir)
         self._catalog = Catalog(self._database)
-        self._encoders = LensEncoders(settings, data_dir)
+        self._encoders = Lender(settings, data_dir, host.graphics())
         self._blend = blend_module.Blend.of(blend_module.shipped())
         self._personal = Personal(self._blend, personal_module.shipped())
         self._curve = strength_module.shipped()
@@ -115,6 +119,7 @@ class Recommender:
         self.failure = ""  # why the last background refresh failed, "" if it did not
         self.indexing = Job("index")  # every refresh, for those who watch or stop it
         self._adoptions = 0
+        self._stepped = float("-inf")
         self._answers: Recent[Suggestions] = Recent(_ANSWERS)
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         store = VectorStore(self._database)
@@ -209,8 +214,16 @@ class Recommender:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences for the user: what is missing or was set aside, with the remedy."""
-        found = [self._notice, self._database.warning, *self._encoders.problems, self.failure]
+        found = [
+            *(self._notice, self._database.warning, *self._encoders.problems),
+            *(self._encoders.stepped_down, self._approximate(), self.failure),
+        ]
         return tuple(dict.fromkeys(text for text in found if text))
+
+    def _approximate(self) -> str:
+        now = self._now
+        recall = now.pipeline.search_recall if now else 1.0
+        return f"so many LoRAs are searched approximately: {recall:.2%} of the nearest are found" if recall < 1 else ""
 
     @property
     def encoder_ids(self) -> dict[str, str]:
@@ -218,9 +231,29 @@ class Recommender:
         return self._encoders.model_ids()
 
     @property
-    def encoders_loaded(self) -> frozenset[str]:
-        """Identities of the encoders that are in memory now."""
-        return self._encoders.loaded
+    def residents(self) -> tuple[Resident, ...]:
+        """Every model and what it holds: in main memory, and of bulk work on the graphics device."""
+        return self._encoders.residents()
+
+    def register(self, head: Head) -> None:
+        """Make a further model known to the lender of encoders: one budget, one table, one way to unload."""
+        self._encoders.register(head)
+
+    def unload_encoders(self, name: str = "", timeout: float = 10.0) -> int:
+        """Unload a model or all now; one that is in use goes when that ends, for which this waits. Bytes freed."""
+        return self._encoders.unload(name, timeout)
+
+    def prepare_encoders(self) -> None:
+        """Make what the encoders lack, however long it takes, where an answer by words would be no use.
+
+        Raises:
+            BadFile: a model is damaged.
+        """
+        self._encoders.prepare()
+
+    def make_way(self, timeout: float = 2.0) -> None:
+        """The host is about to generate: nothing of ours stays in graphics memory. Waits for a batch in flight."""
+        self._encoders.make_way(timeout)
 
     @property
     def state(self) -> Hashable:
@@ -228,9 +261,9 @@ class Recommender:
         now = self._now
         if now is not None:
             self.memory.own(now.pipeline.library)  # looks whether something new was recorded
-        memory = self.memory
+        memory, encoders = self.memory, self._encoders
         return (
-            *(self.version, self.settings, self._encoders.available),
+            *(self.version, self.settings, encoders.available, encoders.changes),
             *(memory.user, memory.renewals, self._adoptions),
         )
 
@@ -328,8 +361,9 @@ class Recommender:
 
         def encoded(prompt: ReadPrompt) -> QueryVectors | None:
             wanted = library.vectors is not None and prompt.text and self._encoders.available
-            return encode(prompt, self._encoders) if wanted else None
+            return encode(prompt, self._encoders, library.models) if wanted else None
 
+        self._encoders.prepare()
         self.memory.learn(library, None, stop)
         judged = self.memory.judge(library, now.pipeline, encoded, stop)
         if not stopped.is_set():
@@ -340,7 +374,8 @@ class Recommender:
         """In the background, after learning: judge anew when there is enough that is new and the host is idle."""
         self._adopt(self.memory.judged())  # another process may have judged, or the user deleted the history
         if self._now is not None and not self._host.busy() and self.memory.judgement_due():
-            self.judge(self._host.busy)
+            with contextlib.suppress(NotReady):  # memory is short: another time
+                self.judge(self._host.busy)
 
     def _adopt(self, judged: Judged | None) -> None:
         """Rank by the user's own weights if they passed, else by the shared ones."""
@@ -443,7 +478,8 @@ class Recommender:
         if known is not None:
             return replace(known, took_ms=round((time.perf_counter() - started) * 1000, 2))
         answer = self._answer(now, query, top, started, lap)
-        self._answers.put(key, answer)
+        if answer.stage == now.stage:  # not one by words because an encoder could not be had for the moment
+            self._answers.put(key, answer)
         return answer
 
     def similar(self, name: str, top: int | None = None) -> Suggestions:
@@ -486,7 +522,13 @@ class Recommender:
 
     def pipeline_of(self, library: Library) -> Pipeline:
         """The road from prompt to suggestions over any library, with this recommender's settings and models."""
-        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer)
+        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer, self._room)
+
+    def _room(self, size: int) -> bool:
+        """Whether vectors may stay on the graphics card: only in a process of our own, never beside diffusion."""
+        graphics = self._host.graphics()
+        wanted = graphics is not None and graphics.lasting and may_use(graphics, self.settings.gpu)
+        return wanted and graphics is not None and graphics.free() > 2 * size
 
     def _ready(self) -> Ready:
         now = self._now
@@ -508,7 +550,17 @@ class Recommender:
         """Read and encode a query, and ask the history about it."""
         library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
         beside = self._beside if lap is no_lap and not self._closed.is_set() else None
-        return ask(query, library, now.lookup, self._encoders, own, now.pipeline.recency, lap, beside)
+        asked = ask(query, library, now.lookup, self._encoders, own, now.pipeline.recency, lap, beside)
+        if asked.vectors is None and library.vectors is not None and asked.read.text:
+            self._step_down_soon()
+        return asked
+
+    def _step_down_soon(self) -> None:
+        """A query could not be encoded: see in the background whether a smaller profile can be."""
+        moment = time.monotonic()
+        if self._encoders.may_step_down and moment - self._stepped > STEP_EVERY:
+            self._stepped = moment
+            self.start_refresh()
 
     def _not_indexed(self) -> str:
         if self.failure:
@@ -523,4 +575,4 @@ class Recommender:
 
     def encode(self, prompt: ReadPrompt) -> QueryVectors:
         """Encode a prompt for every lens. Raises `MissingPart` or `BadFile` if no encoder can be run."""
-        return encode(prompt, self._encoders)
+        return encode(prompt, self._encoders, self._encoders.model_ids())

@@ -19,8 +19,8 @@ from . import base_models, judging
 from . import own as own_module
 from .catalog.store import Catalog
 from .database import Database
-from .encode.lens_encoders import LensEncoders
-from .errors import BadFile, MissingPart
+from .encode.lender import Lender
+from .errors import BadFile, MissingPart, NotReady
 from .history.link import Links
 from .history.store import History, Policy
 from .index.vector_store import VectorStore, text_hash
@@ -64,7 +64,7 @@ class Memory:
         database: Database,
         catalog: Catalog,
         store: VectorStore,
-        encoders: LensEncoders,
+        encoders: Lender,
         settings: Settings,
         roots: Sequence[str],
         folder: Path,
@@ -296,7 +296,8 @@ class Memory:
             version = self.history.version()
             if self._memories is None:
                 self._attach(library)
-            encoder = self._encoders.model_ids().get("semantic", "") if library.vectors is not None else ""
+            meant = library.vectors is not None and bool(self._encoders.model_ids())
+            encoder = library.models.get("semantic", "") if meant else ""
             state = (version, library.key, encoder, self._settings.project)
             kept = self._memories
             if kept is not None and (kept.version, kept.library, kept.encoder, kept.project) == state:
@@ -325,13 +326,15 @@ class Memory:
             self._show(memories, library, version)
             if missing:
                 try:
-                    self._store.encode_missing(
-                        told.texts,
-                        self._encoders.get("semantic"),
-                        progress=progress,
-                        cancelled=halted,
-                        paused=self._busy,
-                    )
+                    with self._encoders.lend_bulk(encoder, missing) as reader:
+                        paused = self._encoders.waiting(self._busy)
+                        self._store.encode_missing(
+                            told.texts, reader, progress=progress, cancelled=halted, paused=paused
+                        )
+                except NotReady as error:  # by words meanwhile; the next time goes on from here
+                    _log.warning("learned by words for the moment: %s", error)
+                    self._show(replace(memories, version=""), library, "")
+                    return
                 except (MissingPart, BadFile) as error:
                     self._encoders.give_up(str(error))
                     return
@@ -423,12 +426,12 @@ class Memory:
         self.renewals += 1
         return own
 
-    def _vectors(self, texts: Sequence[str], encoder: str) -> tuple[Floats | None, bool]:
-        """Stored vectors of texts, None if there are none at all, and whether some are missing."""
+    def _vectors(self, texts: Sequence[str], encoder: str) -> tuple[Floats | None, int]:
+        """Stored vectors of texts, None if there are none at all, and how many are missing."""
         if not encoder or not texts:
-            return None, False
+            return None, 0
         vectors, there = self._store.fetch([text_hash(text) for text in texts], encoder)
-        return (vectors if vectors.shape[1] else None), not bool(there.all())
+        return (vectors if vectors.shape[1] else None), int((~there).sum())
 
     def _place(self, library: Library) -> dict[str, int]:
         """Catalogue id -> library row; also of the same file in a folder that another host uses."""

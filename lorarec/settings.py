@@ -48,6 +48,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
     encoder_artistic: str = ""
     encoder_technical: str = ""
     threads: int = 1
+    gpu: str = "auto"
+    precision: str = "auto"
+    query_int8: bool = False
+    memory_mb: int = 2000
+    idle_minutes: float = 10.0
     wait_seconds: float = 10.0
     mirror: str = ""
     proxy: str = ""
@@ -75,6 +80,17 @@ OPTIONS: dict[str, Option] = {
     "encoder_artistic": Option("the same for style"),
     "encoder_technical": Option("the same for technical facts"),
     "threads": Option("CPU threads of a live query", 1, 64),
+    "gpu": Option(
+        "encode many texts on the graphics card while the host is idle; auto: on NVIDIA's",
+        choices=("auto", "on", "off"),
+    ),
+    "precision": Option(
+        "numbers on the graphics card; auto: half precision if its vectors are exact enough",
+        choices=("auto", "float16", "bfloat16", "float32"),
+    ),
+    "query_int8": Option("encode prompts in 8 bits: less than half the memory, somewhat other scores"),
+    "memory_mb": Option("main memory that all encoders together may take, in MB", 100, 1_000_000),
+    "idle_minutes": Option("unload an encoder that was not used for so long; 0: never", 0, 10_000),
     "wait_seconds": Option("how long a node waits for a first index", 0, 600),
     "mirror": Option("Hugging Face mirror for `models pull`, e.g. https://hf-mirror.com"),
     "proxy": Option("HTTP proxy for `models pull`"),

@@ -6,13 +6,19 @@ for with `getattr`.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lorarec.graphics import GraphicsMemory
 
 DATA = ".lorarec"  # in the WebUI's data folder; Gradio 3 serves no file whose path has a part with a dot in front
 SECTION = ("lorarec", "LoRA Recommender")
+
+_graphics: GraphicsMemory | None = None
 
 
 class WebuiHost:
@@ -47,6 +53,23 @@ class WebuiHost:
             return True
         lock.release()
         return False
+
+    def graphics(self) -> GraphicsMemory:
+        """The WebUI's graphics memory; one for the process, since it keeps what is borrowed."""
+        global _graphics
+        if _graphics is None:
+            from .memory import webui_memory
+
+            _graphics = webui_memory(_module)
+        return _graphics
+
+
+def _module(name: str) -> Any:
+    """A module of the WebUI, None if this one has none such."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def listen(event: str, callback: Callable[..., Any]) -> bool:

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..lorarec.graphics import GraphicsMemory
+
 FOLDER = "loras"
 
+_graphics: GraphicsMemory | None = None
 _waiting = 0
 _waiting_lock = threading.Lock()
 
@@ -58,6 +61,15 @@ class ComfyHost:
         if _waiting:
             return False
         return bool(getattr(prompt_queue(), "currently_running", None))
+
+    def graphics(self) -> GraphicsMemory:
+        """ComfyUI's memory management; one for the process, since it keeps what is borrowed."""
+        global _graphics
+        if _graphics is None:
+            from .memory import comfy_memory
+
+            _graphics = comfy_memory()
+        return _graphics
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lorarec import asking, sample
-from lorarec.encode.lens_encoders import LensEncoders
+from lorarec.encode.lender import Lender
 from lorarec.index.lexical import LexicalIndex
 from lorarec.index.retrieve import Words
 from lorarec.recommender import Recommender
@@ -57,11 +58,13 @@ class Letters:
 def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
     """The encoder of every lens."""
     encoder = Letters()
-    monkeypatch.setattr(LensEncoders, "available", True)
-    monkeypatch.setattr(
-        LensEncoders, "model_ids", lambda self: dict.fromkeys(("semantic", "artistic", "technical"), "letters")
-    )
-    monkeypatch.setattr(LensEncoders, "get", lambda self, lens: encoder)
+    monkeypatch.setattr(Lender, "available", True)
+    models = dict.fromkeys(("semantic", "artistic", "technical"), "letters")
+    monkeypatch.setattr(Lender, "model_ids", lambda self: models)
+    monkeypatch.setattr(Lender, "adopt", lambda self, found: found == models)
+    monkeypatch.setattr(Lender, "lend", lambda self, name: nullcontext(encoder))
+    monkeypatch.setattr(Lender, "lend_bulk", lambda self, name, texts: nullcontext(encoder))
+    monkeypatch.setattr(Lender, "settle", lambda self, complete: None)
     return encoder
 
 

@@ -12,13 +12,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lorarec.errors import BadFile, MissingPart, NotIndexed, UnknownLora, UsageError
+from lorarec.errors import BadFile, MissingPart, NotIndexed, NotReady, UnknownLora, UsageError
 from lorarec.host import PlainHost
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
@@ -58,7 +59,11 @@ class LetterEncoder:
 
 
 class Lenses:
-    """Stands in for `LensEncoders`."""
+    """Stands in for `Lender`."""
+
+    changes = 0
+    stepped_down = ""
+    may_step_down = False
 
     def __init__(self, encoder: LetterEncoder, failure: Exception | None = None) -> None:
         self.encoder = encoder
@@ -69,10 +74,26 @@ class Lenses:
     def model_ids(self) -> dict[str, str]:
         return dict.fromkeys(("semantic", "artistic", "technical"), self.encoder.model_id) if self.available else {}
 
-    def get(self, lens: str) -> LetterEncoder:
+    @contextmanager
+    def lend(self, name: str) -> Iterator[LetterEncoder]:
         if self.failure:
             raise self.failure
-        return self.encoder
+        yield self.encoder
+
+    def lend_bulk(self, name: str, texts: int) -> Any:
+        return self.lend(name)
+
+    def waiting(self, busy: Callable[[], bool]) -> Callable[[], bool]:
+        return busy
+
+    def settle(self, complete: object) -> None:
+        pass
+
+    def adopt(self, models: dict[str, str]) -> bool:
+        return models == self.model_ids()
+
+    def prepare(self) -> None:
+        pass
 
     def give_up(self, reason: str) -> None:
         self.problems.append(reason)
@@ -86,7 +107,7 @@ class Lenses:
 def letters(monkeypatch: pytest.MonkeyPatch) -> LetterEncoder:
     """Every recommender opened from now on encodes with this encoder."""
     encoder = LetterEncoder()
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda settings, data_dir: Lenses(encoder))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(encoder))
     return encoder
 
 
@@ -265,7 +286,7 @@ def test_the_order_of_roots_decides_between_equal_paths(tmp_path: Path, make_lor
 def test_an_encoder_that_cannot_run_leaves_words(
     roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda *_: Lenses(LetterEncoder(), failure))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(LetterEncoder(), failure))
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
         assert recommender.stage == "lexical" and any(str(failure) in notice for notice in recommender.notices)
@@ -277,7 +298,7 @@ def test_an_encoder_that_fails_after_a_restart_leaves_words(
 ) -> None:
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
-    monkeypatch.setattr("lorarec.recommender.LensEncoders", lambda *_: Lenses(letters, MissingPart("no engine")))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(letters, MissingPart("no engine")))
     with Recommender.open([roots], tmp_path / "data") as recommender:
         assert recommender.stage == "full"
         for _ in range(2):  # the second query must not stumble over the first one's failure
@@ -308,6 +329,43 @@ def test_the_index_survives_a_restart_without_encoding(roots: Path, tmp_path: Pa
         assert recommender.recommend(query).suggestions == first and len(letters.texts) == encoded
 
 
+def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = Lenses(letters)
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        query = Query(prompt="redknight")
+        before = recommender.recommend(query)
+        lender.failure = NotReady("the model needs 400 MB and the system has 100 MB left")
+        short = recommender.recommend(query)
+        assert short.stage == "lexical" and recommender.stage == "full"
+        assert any("for the moment" in note and "400 MB" in note for note in short.notes)
+        assert lender.problems == [] and lender.available, "nothing was given up"
+        started: list[int] = []
+        monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
+        lender.may_step_down = True  # type: ignore[misc]
+        for _ in range(5):
+            recommender.recommend(query)
+        assert started == [1], "a smaller profile is looked for, once in a while"
+        lender.failure = None
+        assert recommender.recommend(query).suggestions == before.suggestions
+
+
+def test_short_memory_while_indexing_leaves_words_and_the_next_refresh_goes_on(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = Lenses(letters, NotReady("memory is short"))
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        assert recommender.stage == "lexical" and lender.available
+        lender.failure = None
+        recommender.refresh()
+        assert recommender.stage == "full"
+
+
 def test_an_index_of_another_encoder_serves_by_words_at_once(
     roots: Path, tmp_path: Path, letters: LetterEncoder
 ) -> None:
@@ -335,7 +393,7 @@ def slowly(texts, progress=None):
     time.sleep(0.01)
     return plain(texts, progress)
 encoder.encode = slowly
-module.LensEncoders = lambda *_: fakes.Lenses(encoder)
+module.Lender = lambda *_: fakes.Lenses(encoder)
 module.VectorStore.encode_missing.__kwdefaults__["batch"] = 5
 roots, data, turn = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 with module.Recommender.open([roots], data) as recommender:

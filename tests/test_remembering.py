@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -296,8 +296,13 @@ class Encoders:
     def model_ids(self) -> dict[str, str]:
         return {} if self.reasons else {"semantic": self.model_id}
 
-    def get(self, lens: str) -> Encoders:
-        return self
+    @contextmanager
+    def lend_bulk(self, name: str, texts: int) -> Iterator[Encoders]:
+        assert name == self.model_id and texts > 0
+        yield self
+
+    def waiting(self, busy: Callable[[], bool]) -> Callable[[], bool]:
+        return busy
 
     def give_up(self, reason: str) -> None:
         self.reasons.append(reason)

@@ -98,6 +98,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/settings", settings.show, settings.AllSettings, raw=True),
     _put("/settings", settings.change, settings.AllSettings, settings.Changes, raw=True, **_BULK),
     _get("/statistics", status.statistics, status.Statistics),
+    _post("/models/unload", status.unload, status.Unloaded, status.Unload, **_BULK),
     _get("/health", status.health, status.Health),
     _get("/openapi.json", _document, JSON, **_BULK),
 )

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 # What clients may change. All else names folders or models of this machine, or runs what is there.
 EDITABLE = (
     *("include", "exclude", "top", "min_score", "diversity", "explore", "collapse", "safety", "profile", "threads"),
+    *("gpu", "precision", "query_int8", "memory_mb", "idle_minutes"),
     *("wait_seconds", "history", "project"),
 )
 # Addresses that this machine calls, and patterns that it runs over every prompt: seen and changed only by those who sit

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from .. import __version__
+from ..encode.loans import Resident
+from ..errors import UsageError
 from ..timings import Latency
-from .fields import Nothing
+from .fields import Name, Nothing
 
 if TYPE_CHECKING:
     from .context import Context
@@ -47,7 +49,20 @@ class EncoderUse(Struct, frozen=True, kw_only=True):
     lens: str
     model: str  # identity of its weights
     loaded: bool  # in memory now
-    device: str  # where it runs, "cpu"
+    device: str  # where queries are encoded, "cpu"
+
+
+class Unload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model to unload."""
+
+    model: Name = ""  # as `models` of the statistics name it; "": all
+
+
+class Unloaded(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    freed: int  # bytes of main memory
+    models: tuple[Resident, ...]
 
 
 class Statistics(Struct, frozen=True, kw_only=True):
@@ -57,6 +72,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     suggestions: SuggestionCounts
     index: IndexSize
     encoders: tuple[EncoderUse, ...]  # none: matched by words only
+    models: tuple[Resident, ...]  # everything that may be in memory, and what bulk work has on the graphics device
 
 
 def health(context: Context, _: Nothing) -> Health:
@@ -67,7 +83,8 @@ def health(context: Context, _: Nothing) -> Health:
 def statistics(context: Context, _: Nothing) -> Statistics:
     """Latency, cache, index and encoders."""
     recommender = context.recommender()
-    loaded = recommender.encoders_loaded
+    models = recommender.residents
+    loaded = {one.name for one in models if one.loaded}
     return Statistics(
         uptime=round(time.time() - context.started, 1),
         suggestions=SuggestionCounts(
@@ -85,7 +102,17 @@ def statistics(context: Context, _: Nothing) -> Statistics:
             EncoderUse(lens=lens, model=model, loaded=model in loaded, device="cpu")
             for lens, model in recommender.encoder_ids.items()
         ),
+        models=models,
     )
+
+
+def unload(context: Context, wanted: Unload) -> Unloaded:
+    """Unload models; those in use go when that ends, and are loaded again when they are needed."""
+    recommender = context.recommender()
+    if wanted.model and wanted.model not in {one.name for one in recommender.residents}:
+        raise UsageError(f"there is no model {wanted.model!r}; GET /statistics lists them")
+    freed = recommender.unload_encoders(wanted.model)
+    return Unloaded(freed=freed, models=recommender.residents)
 
 
 def _bytes(folder: Path) -> int:

@@ -128,7 +128,8 @@ def suggest(context: Context, ask: Ask) -> Answer:
         found = recommender.recommend(query, ask.top)
         answer = _answer(context, recommender, found, _in_use(recommender, query), ask.signals)
         context.latency.add((time.perf_counter() - begun) * 1000)
-    context.answers.put(key, answer)
+    if answer.stage == recommender.stage:  # not one by words because an encoder could not be had for the moment
+        context.answers.put(key, answer)
     return answer
 
 

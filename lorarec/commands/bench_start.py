@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..encode.lens_encoders import LensEncoders
+from ..encode.lender import Lender
 from ..measure import speed
 from ..measure.speed import Measured
 from ..recommender import Recommender
@@ -80,7 +80,8 @@ def answer_one(folder: str, data: str, settings: str) -> None:
 def load_encoder(folder: str, data: str, settings: str) -> None:
     """Body of a fresh process: load the encoder and encode as much."""
     chosen = msgspec.json.decode(settings, type=Settings)
-    LensEncoders(chosen, Path(data)).get("semantic").encode(["a castle on a hill"])
+    with Lender(chosen, Path(data)).lend("semantic") as encoder:
+        encoder.encode(["a castle on a hill"])
 
 
 def beside_sampling(suite: Suite, count: int, rounds: int) -> list[Measured]:

@@ -17,7 +17,7 @@ from ..catalog.scan import scan
 from ..catalog.store import Catalog
 from ..database import open_database
 from ..encode import models
-from ..encode.lens_encoders import LensEncoders
+from ..encode.lender import Lender
 from ..encode.profiles import encoder_names
 from ..index.vector_store import VectorStore, text_hash
 from ..measure import process, speed, synthetic
@@ -39,7 +39,9 @@ class Suite:
         self.work, self.meter, self.prompts = work, meter, prompts
         self.model = models.find(encoder_names(settings)["semantic"], data_dir)
         self.settings = _plain(settings, self.model)
-        self.encoders = LensEncoders(self.settings, data_dir)
+        self.encoders = Lender(self.settings, data_dir)
+        self._lent = contextlib.ExitStack()
+        self._encoder: Encoder | None = None
         self._collections: dict[int, tuple[Path, Path]] = {}  # by number of LoRAs
 
     def say(self, what: str) -> None:
@@ -128,7 +130,10 @@ class Suite:
 
     def encoder(self) -> Encoder | None:
         """The user's semantic encoder; None without a model on this machine."""
-        return self.encoders.get("semantic") if self.encoders.available else None
+        if self._encoder is None and self.encoders.available:
+            # Lent until the end of the run: loading it again must not count in any figure.
+            self._encoder = self._lent.enter_context(self.encoders.lend_bulk("semantic", 0))
+        return self._encoder
 
     # -- collections -----------------------------------------------------------------------------------------------
 

@@ -127,8 +127,11 @@ def _data(data_dir: Path) -> Iterator[Check]:
 
 
 def _encoders(settings: Settings, data_dir: Path) -> Iterator[Check]:
+    from ..encode import measured
     from ..encode.models import find, remedy
     from ..encode.profiles import encoder_names
+
+    sizes = measured.load(data_dir)
 
     lenses: dict[str, list[str]] = {}
     for lens, name in encoder_names(settings).items():
@@ -145,7 +148,28 @@ def _encoders(settings: Settings, data_dir: Path) -> Iterator[Check]:
                 topic, "warning", f"{name} is not on this machine: suggestions go by words alone; {remedy(name)}"
             )
         else:
-            yield Check(topic, "ok", f"{name}, {model.size / 1e6:.0f} MB, from the {model.source}: {model.path}")
+            text = f"{name}, {model.size / 1e6:.0f} MB, from the {model.source}: {model.path}"
+            size = sizes.get(model.model_id)
+            if size is not None:
+                how = f"{size['device']}, {size['precision']}"
+                text += f"; took {size['bytes'] / 1e6:.0f} MB when it was loaded ({how})"
+            yield Check(topic, "ok", text)
+    yield Check("memory of encoders", "ok", _memory(settings))
+
+
+def _memory(settings: Settings) -> str:
+    """What encoders may take, and whether the graphics card helps with many texts."""
+    from ..encode.bulk import may_use
+
+    idle = f"unloaded after {settings.idle_minutes:g} idle minutes" if settings.idle_minutes else "kept loaded"
+    text = f"at most {settings.memory_mb} MB, {idle}"
+    graphics = PlainHost().graphics()
+    device = graphics.device() if graphics is not None and settings.gpu != "off" else None
+    if device is None or not device.name:
+        return f"{text}; all texts on the CPU"
+    if not may_use(graphics, settings.gpu):
+        return f"{text}; all texts on the CPU, since {device.kind} is not used unasked (setting gpu)"
+    return f"{text}; many texts on {device.name} ({device.kind}, precision {settings.precision})"
 
 
 def _roots(roots: list[str]) -> Iterator[Check]:

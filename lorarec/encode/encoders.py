@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from ..errors import BadFile, MissingPart, StorageError
+from ..errors import BadFile, MissingPart, NotReady, StorageError
 from ..types import Encoder
 from . import onnx_export
 from .models import ModelFolder
@@ -30,7 +31,14 @@ MAX_WORKERS = 8  # forward passes at once; beyond that memory grows faster than 
 
 
 def open_encoder(
-    folder: ModelFolder, data_dir: Path, *, threads: int = 1, workers: int = 0, allow_export: bool = True
+    folder: ModelFolder,
+    data_dir: Path,
+    *,
+    threads: int = 1,
+    workers: int = 0,
+    allow_export: bool = True,
+    no_onnx: str = "",
+    int8: bool = False,
 ) -> Encoder:
     """Open a model in the best way that this machine offers.
 
@@ -43,10 +51,13 @@ def open_encoder(
         threads: CPU threads of one forward pass.
         workers: forward passes at once when encoding many texts; 0 = what the processor offers.
         allow_export: whether an ONNX file may be made now.
+        no_onnx: why none can be made, where that is known.
+        int8: in 8 bits: for queries of those who ask for it, never for what is stored.
 
     Raises:
         MissingPart: no installed package can run this model; the text names what to install.
         BadFile: a file of the model is damaged.
+        NotReady: its ONNX file was not made yet and must not be made now.
     """
     if folder.exotic:
         if not _installed("sentence_transformers"):
@@ -56,10 +67,10 @@ def open_encoder(
             )
         return SentenceTransformerEncoder(folder)
     lacking = [name for name in ("onnxruntime", "tokenizers") if not _installed(name)]
-    reason = f"{' and '.join(lacking)} not installed"
-    if not lacking:
+    reason = f"{' and '.join(lacking)} not installed" if lacking else no_onnx
+    if not reason:
         try:
-            return _open_onnx(folder, data_dir, threads, workers, allow_export)
+            return _open_onnx(folder, data_dir, threads, workers, allow_export, int8)
         except (MissingPart, StorageError) as error:
             reason = str(error)
     if onnx_export.can_use_torch():
@@ -70,16 +81,24 @@ def open_encoder(
     )
 
 
-def _open_onnx(folder: ModelFolder, data_dir: Path, threads: int, workers: int, allow_export: bool) -> Encoder:
-    path = onnx_export.find(folder, data_dir)
+def can_use_onnx() -> bool:
+    """Whether plain models can run on ONNX Runtime here."""
+    return _installed("onnxruntime") and _installed("tokenizers")
+
+
+def _open_onnx(
+    folder: ModelFolder, data_dir: Path, threads: int, workers: int, allow_export: bool, int8: bool
+) -> Encoder:
+    path = onnx_export.find(folder, data_dir, int8)
+    named = msgspec.structs.replace(folder, model_id=folder.model_id + onnx_export.INT8) if int8 else folder
     if path:
         try:
-            return OnnxEncoder(folder, path, threads=threads, workers=workers)
+            return OnnxEncoder(named, path, threads=threads, workers=workers)
         except BadFile:  # made by another release of ONNX Runtime, or damaged: it can be made anew
-            onnx_export.forget(folder, data_dir)
+            onnx_export.forget(folder, data_dir, int8)
     if not allow_export:
-        raise MissingPart("its ONNX file was not made yet")
-    return OnnxEncoder(folder, onnx_export.export(folder, data_dir), threads=threads, workers=workers)
+        raise NotReady(f"{folder.name} is being prepared")
+    return OnnxEncoder(named, onnx_export.export(folder, data_dir, int8), threads=threads, workers=workers)
 
 
 class OnnxEncoder(PooledEncoder):

@@ -20,7 +20,7 @@ IR_VERSION = 8  # understood by every ONNX Runtime since 1.11
 OPSET = 17  # the first with LayerNormalization
 FUSED = "com.microsoft"  # ONNX Runtime's own operators, part of every build of it
 
-_TYPES = {"float32": 1, "int32": 6, "int64": 7}  # TensorProto.DataType
+_TYPES = {"float32": 1, "int8": 3, "int32": 6, "int64": 7}  # TensorProto.DataType
 _ALIGNMENT = 65536  # Windows maps files at multiples of this
 _INLINE = 4096  # bytes up to which a constant stays in the graph
 
@@ -62,7 +62,7 @@ class Graph:
         return name
 
     def constant(self, value: NDArray[Any]) -> str:
-        """Add a float32, int32 or int64 array of any shape and return its name."""
+        """Add a float32, int8, int32 or int64 array of any shape and return its name."""
         name = self._fresh("constant")
         value = np.ascontiguousarray(value) if value.ndim else value
         parts = [_integer(1, size) for size in value.shape]

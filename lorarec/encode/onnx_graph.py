@@ -118,7 +118,7 @@ def architecture(config: dict[str, Any], names: list[str]) -> Architecture | Non
     )
 
 
-def write(config: dict[str, Any], weights: Weights, data: IO[bytes], location: str) -> bytes | None:
+def write(config: dict[str, Any], weights: Weights, data: IO[bytes], location: str, int8: bool = False) -> bytes | None:
     """Write the graph of an encoder: ``input_ids``, ``attention_mask`` (b, s) int64 -> ``last_hidden_state`` (b, s, h).
 
     Args:
@@ -126,6 +126,7 @@ def write(config: dict[str, Any], weights: Weights, data: IO[bytes], location: s
         weights: the model's tensors.
         data: receives the weights; the file must end up as ``location`` beside the graph.
         location: name of the data file.
+        int8: products with 8-bit weights and, token by token, 8-bit states; word vectors in 8 bits too.
 
     Returns:
         the serialised ModelProto, or None if the architecture is not one of `FAMILIES`.
@@ -134,11 +135,12 @@ def write(config: dict[str, Any], weights: Weights, data: IO[bytes], location: s
         BadFile: a tensor is missing or has the wrong size.
     """
     found = architecture(config, weights.names())
-    return _Writer(found, weights, Graph(data, location)).write() if found else None
+    return _Writer(found, weights, Graph(data, location), int8).write() if found else None
 
 
 class _Writer:
-    def __init__(self, shape: Architecture, weights: Weights, graph: Graph) -> None:
+    def __init__(self, shape: Architecture, weights: Weights, graph: Graph, int8: bool) -> None:
+        self.int8 = int8
         self.shape = shape
         self.weights = weights
         self.graph = graph
@@ -168,7 +170,7 @@ class _Writer:
 
     def _embed(self, ids: str) -> str:
         g, shape = self.graph, self.shape
-        words = g.node("Gather", g.constant(self._tensor("embeddings.word_embeddings.weight")), ids)
+        words = self._rows(self._tensor("embeddings.word_embeddings.weight"), ids)
         table = self._tensor("embeddings.position_embeddings.weight")
         if shape.family in ("bert", "roberta", "xlm-roberta", "camembert"):
             table = table + self._tensor("embeddings.token_type_embeddings.weight")[0]  # one text: always type 0
@@ -235,18 +237,40 @@ class _Writer:
         """A projection, (b, s, h) -> (b, heads, s, width) or as ``order`` says; scaling its weights costs nothing."""
         g = self.graph
         weight, bias = (self._tensor(f"{name}.{part}") * np.float32(scale) for part in ("weight", "bias"))
-        projected = g.node("Add", g.node("MatMul", state, g.constant(weight.T)), g.constant(bias))
+        projected = g.node("Add", self._product(state, weight.T), g.constant(bias))
         return g.node("Transpose", g.node("Reshape", projected, split), perm=order)
 
     def _linear(self, name: str, state: str) -> str:
         """Product with a weight; its bias is left to the fused operator that follows."""
         weight = self._tensor(name + ".weight")
-        return self.graph.node("MatMul", state, self.graph.constant(weight.T))
+        return self._product(state, weight.T)
+
+    def _product(self, state: str, weight: NDArray[np.float32]) -> str:
+        g = self.graph
+        if not self.int8:
+            return g.node("MatMul", state, g.constant(weight))
+        small, scale = quantized(weight, 0)
+        return g.node("DynamicQuantizeMatMul", state, g.constant(small), g.constant(scale[0]), domain=FUSED)
+
+    def _rows(self, table: NDArray[np.float32], ids: str) -> str:
+        """The rows of a table that ids name, (b, s) -> (b, s, h)."""
+        g = self.graph
+        if not self.int8:
+            return g.node("Gather", g.constant(table), ids)
+        small, scale = quantized(table, 1)
+        rows = g.node("Cast", g.node("Gather", g.constant(small), ids), to=1)
+        return g.node("Mul", rows, g.node("Gather", g.constant(scale), ids))
 
     def _add_norm(self, norm: str, state: str, skip: str, linear: str) -> str:
         g = self.graph  # plain operators: on CPUs they are many times faster than the fused SkipLayerNormalization
         total = g.node("Add", g.node("Add", state, g.constant(self._tensor(linear + ".bias"))), skip)
         return g.node("LayerNormalization", total, *self._norm_weights(norm), epsilon=self.shape.epsilon)
+
+
+def quantized(weight: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A matrix in 8 bits and the scale of each column (``axis`` 0) or row (1), shape (1, n) or (m, 1)."""
+    scale = np.maximum(np.abs(weight).max(axis, keepdims=True), 1e-12).astype(np.float32) / 127
+    return np.rint(weight / scale).astype(np.int8), scale
 
 
 def relative_bucket(offsets: NDArray[np.int64], buckets: int, reach: int = 128) -> NDArray[np.int64]:

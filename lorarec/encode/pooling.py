@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import dots
+from ..errors import NotReady
+from ..graphics import out_of_memory
 from .models import ModelFolder
 from .tokenize import Tokenizer, Tokens, fill
 
@@ -36,6 +38,8 @@ class PooledEncoder(abc.ABC):
         self.dim = folder.dim
         self.window = folder.window
         self.workers = workers
+        self.batch_tokens = BATCH_TOKENS
+        self.batch_texts = BATCH_TEXTS
         self._first = folder.pooling == "cls"
         self._pad = folder.pad
         self._tokenizer = tokenizer
@@ -43,6 +47,13 @@ class PooledEncoder(abc.ABC):
     @abc.abstractmethod
     def forward(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """Token states of a batch, (b, s) -> (b, s, dim). Called from several threads if ``workers`` > 1."""
+
+    def relieve(self) -> None:  # noqa: B027
+        """Memory ran out: free what can be freed, so that a smaller batch may fit."""
+
+    def rescue(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The token states of one text for which memory does not suffice here. Raises `NotReady` if there is no way."""
+        raise NotReady(f"memory is short: a text of {ids.shape[1]} tokens could not be encoded; close other programs")
 
     def trim(self) -> None:  # noqa: B027 - most backends keep nothing
         """Give back memory that only many large batches needed."""
@@ -78,7 +89,7 @@ class PooledEncoder(abc.ABC):
                 if progress:
                     progress(done)
 
-        batches = pack(rows)
+        batches = pack(rows, self.batch_tokens, self.batch_texts)
         if self.workers > 1 and len(batches) > 1:
             with ThreadPoolExecutor(self.workers, "lorarec-encode") as pool:
                 for _ in pool.map(run, batches):
@@ -103,7 +114,7 @@ class PooledEncoder(abc.ABC):
         total = np.zeros(self.dim, np.float32)
         parts = []
         lead = len(self._tokenizer.prefix)
-        for batch in pack([(0, window) for window in found.windows]):
+        for batch in pack([(0, window) for window in found.windows], self.batch_tokens, self.batch_texts):
             states, mask = self._states([self._frame(found, window) for _, window in batch])
             weights = np.array([end - start for _, (start, end) in batch], np.float32)
             total += (self._pool(states, mask) * weights[:, None]).sum(0)
@@ -127,7 +138,25 @@ class PooledEncoder(abc.ABC):
 
     def _states(self, rows: Sequence[Sequence[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         ids, mask = fill(rows, self._pad)
-        return self.forward(ids, mask), mask
+        return self.states(ids, mask), mask
+
+    def states(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Token states of a batch, (b, s) -> (b, s, dim); where memory runs out, of its halves one after the other.
+
+        Raises:
+            NotReady: memory does not suffice for a single text.
+        """
+        try:
+            return self.forward(ids, mask)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+        # Here, not inside the handler: the error's traceback holds the activations that are to be freed.
+        self.relieve()
+        if len(ids) == 1:
+            return self.rescue(ids, mask)
+        half = len(ids) // 2
+        return np.concatenate([self.states(ids[:half], mask[:half]), self.states(ids[half:], mask[half:])])
 
     def _pool(self, states: NDArray[np.float32], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """(b, s, dim) -> (b, dim), not normalised."""
@@ -138,20 +167,21 @@ class PooledEncoder(abc.ABC):
         return np.asarray(np.matmul(share[:, None, :], states)[:, 0])
 
 
-def pack(rows: Sequence[tuple[int, tuple[int, int]]]) -> list[list[tuple[int, tuple[int, int]]]]:
+def pack(
+    rows: Sequence[tuple[int, tuple[int, int]]], most_tokens: int = BATCH_TOKENS, most_texts: int = BATCH_TEXTS
+) -> list[list[tuple[int, tuple[int, int]]]]:
     """Group windows of similar length into batches, the longest first so that no worker ends late.
 
     Args:
         rows: (number of the text, token range [start, end)) of each window.
-
-    Returns:
-        Batches of at most `BATCH_TEXTS` windows and, unless a single one is longer, `BATCH_TOKENS` padded tokens.
+        most_tokens: padded tokens of a batch, unless a single window is longer.
+        most_texts: windows of a batch.
     """
     batches: list[list[tuple[int, tuple[int, int]]]] = []
     longest = 0
     for row in sorted(rows, key=lambda row: row[1][0] - row[1][1]):
         size = len(batches[-1]) + 1 if batches else 0
-        if size and size <= BATCH_TEXTS and size * longest <= BATCH_TOKENS:
+        if size and size <= most_texts and size * longest <= most_tokens:
             batches[-1].append(row)
         else:
             batches.append([row])

@@ -13,8 +13,10 @@ import warnings
 from typing import Any
 
 
-def load(folder: str) -> Any:
-    """The transformer of a model folder, float32, on the CPU, with plain attention (the exporter cannot trace others).
+def load(folder: str, fast: bool = False) -> Any:
+    """The transformer of a model folder, float32, on the CPU.
+
+    With plain attention, which the exporter needs, unless ``fast``: then as transformers thinks best.
 
     Raises:
         OSError: the folder holds no loadable model.
@@ -23,8 +25,9 @@ def load(folder: str) -> Any:
     from transformers import AutoModel
 
     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
+    plain = {} if fast else {"attn_implementation": "eager"}
     try:
-        model = AutoModel.from_pretrained(folder, attn_implementation="eager", **options)
+        model = AutoModel.from_pretrained(folder, **plain, **options)
     except TypeError:  # transformers before 4.36 know only plain attention and no such option
         model = AutoModel.from_pretrained(folder, **options)
     return model.float().to("cpu").eval()

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SLACK = 16  # rows fetched beyond k, to see whether a tie goes on
-_TOLERANCE = 1e-5  # backends sum in different orders; relative to the longest vectors, here of length 1
-
 
 class VectorIndex(Protocol):
     """Vectors by id, searched exactly by inner product. Searches may run at once; changes need the index alone."""
@@ -85,6 +82,9 @@ _Self = TypeVar("_Self", bound="NumpyIndex")
 
 class NumpyIndex:
     """The reference: a matrix product per search."""
+
+    slack = 16  # rows fetched beyond k, to see whether a tie goes on
+    tolerance = 1e-5  # backends sum in different orders; relative to the longest vectors, here of length 1
 
     def __init__(self, dim: int) -> None:
         """Start an empty index for vectors of ``dim`` numbers."""
@@ -158,7 +158,7 @@ class NumpyIndex:
         scores = np.full((len(queries), k), -np.inf, np.float32)
         ids = np.full((len(queries), k), -1, np.int64)
         if self._count and len(queries):
-            wanted = min(k + _SLACK, self._count)
+            wanted = min(k + self.slack, self._count)
             for number, (near, rows) in enumerate(zip(*self._nearest(queries, wanted), strict=True)):
                 best, rows = self._settle(queries[number], near, rows, min(k, self._count))
                 scores[number, : len(rows)] = best
@@ -189,7 +189,7 @@ class NumpyIndex:
         # Summed row by row, not by BLAS: there equal vectors can get unequal scores, depending on where they lie.
         scores = np.einsum("ij,j->i", self._matrix[rows], query)
         order = np.lexsort((self._ids[rows], -scores))[:k]
-        bound = _TOLERANCE * max(1.0, float(np.abs(near).max()))
+        bound = self.tolerance * max(1.0, float(np.abs(near).max()))
         if len(rows) < self._count and float(near.min()) > float(scores[order[-1]]) - bound:
             every = self._matrix[: self._count] @ query
             return self._settle_all(query, every, k, bound)
@@ -244,7 +244,7 @@ class FaissIndex(NumpyIndex):
     """FAISS's exhaustive inner product, that of IndexFlatIP, over the same matrix."""
 
     def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Ids]:
-        faiss = _faiss()
+        faiss = faiss_package()
         if faiss is None:
             return super()._nearest(queries, k)
         before = faiss.omp_get_max_threads()
@@ -259,7 +259,7 @@ class FaissIndex(NumpyIndex):
 
 
 @functools.cache
-def _faiss() -> Any:
+def faiss_package() -> Any:
     """FAISS, or None where it is installed but does not load: built for another numpy, or parts of it are missing."""
     try:
         import faiss

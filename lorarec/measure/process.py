@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from ..machine import resident_bytes
+
 HEAVY = (
     *("numpy", "scipy", "torch", "transformers", "sentence_transformers", "tokenizers", "onnxruntime", "faiss"),
     *("sqlalchemy", "sqlite3", "bm25s", "msgspec", "rich"),
@@ -60,36 +62,8 @@ def _python(code: str, *arguments: str) -> str:
 
 def resident_mb() -> float | None:
     """Memory of this process that lies in RAM now, in MB (10^6 bytes); None where the system does not tell."""
-    if platform.system() == "Linux":
-        status = Path("/proc/self/status").read_text()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmRSS"))
-    if platform.system() == "Windows":
-        return _windows_resident_mb()
-    done = subprocess.run(["ps", "-o", "rss=", "-p", str(os.getpid())], capture_output=True, text=True, check=False)
-    return int(done.stdout) * 1024 / 1e6 if done.stdout.strip().isdigit() else None
-
-
-def _windows_resident_mb() -> float | None:
-    import ctypes
-    from ctypes import wintypes
-
-    class Counters(ctypes.Structure):
-        _fields_ = (
-            ("cb", wintypes.DWORD),
-            ("PageFaultCount", wintypes.DWORD),
-            *((name, ctypes.c_size_t) for name in ("PeakWorkingSetSize", "WorkingSetSize", *"abcdef")),
-        )
-
-    counters = Counters()
-    counters.cb = ctypes.sizeof(counters)
-    windll = getattr(ctypes, "windll", None)
-    if windll is None:
-        return None
-    windll.kernel32.GetCurrentProcess.restype = wintypes.HANDLE
-    read = windll.kernel32.K32GetProcessMemoryInfo
-    read.argtypes = (wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD)
-    good = read(windll.kernel32.GetCurrentProcess(), ctypes.byref(counters), counters.cb)
-    return counters.WorkingSetSize / 1e6 if good else None
+    found = resident_bytes()
+    return None if found is None else found / 1e6
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

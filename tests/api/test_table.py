@@ -47,6 +47,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/settings"): None,
     ("PUT", "/settings"): {"top": 7},
     ("GET", "/statistics"): None,
+    ("POST", "/models/unload"): {},
     ("GET", "/health"): None,
     ("GET", "/openapi.json"): None,
 }

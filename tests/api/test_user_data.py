@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from lorarec.api.settings import EDITABLE, TRUSTED
+from lorarec.encode.loans import Head
 from lorarec.settings import OPTIONS, Settings, load
 from lorarec.types import EventKind
 
@@ -267,3 +268,21 @@ def test_statistics(client):
     assert found["index"]["loras"] == 6 and found["index"]["bytes"] > 1000 and found["uptime"] >= 0
     assert found["encoders"] == [] and found["suggestions"]["latency"]["count"] == 1
     assert client.get("/health") == {"status": "ok", "name": "lorarec", "version": __import__("lorarec").__version__}
+
+
+def test_models_in_memory_are_shown_and_can_be_unloaded(client):
+    assert client.get("/statistics")["models"] == []
+    client.recommender.register(Head(name="previews", open=lambda: "a model", size=1_000_000))
+    [shown] = client.get("/statistics")["models"]
+    assert not shown["loaded"] and shown["since"] is None and shown["bytes"] == 0
+    with client.recommender._encoders.lend("previews"):
+        [shown] = client.get("/statistics")["models"]
+        assert shown["loaded"] and shown["lent"] == 1 and shown["idle"] is None and shown["bytes"] > 0
+    [shown] = client.get("/statistics")["models"]
+    assert shown["lent"] == 0 and shown["idle"] >= 0 and shown["device"] == "cpu"
+    answer = client("POST", "/models/unload", {"model": "previews"}).json
+    assert answer["freed"] == shown["bytes"] and not answer["models"][0]["loaded"]
+    assert client.get("/statistics")["models"][0]["unloaded"] == "asked to"
+    assert client("POST", "/models/unload", {}).json["freed"] == 0
+    reply = client("POST", "/models/unload", {"model": "nothing"})
+    assert reply.status == 400 and "nothing" in reply.json["error"]["message"]

@@ -11,6 +11,7 @@ import pytest
 
 from lorarec.encode import onnx_export
 from lorarec.encode.models import ModelFolder, read
+from lorarec.graphics import Device
 
 Tiny = Callable[..., ModelFolder]
 
@@ -47,3 +48,50 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         )
 
     return hide
+
+
+class FakeGraphics:
+    """A host's graphics memory in miniature: its size is stated, and it works, evicts and runs out when a test says so.
+
+    The "device" is the CPU, so that all but the device itself is real: half precision, moving, comparing, batches.
+    """
+
+    lasting = False
+
+    def __init__(self, free: int = 1000 << 20, kind: str = "cuda") -> None:
+        self.room = free
+        self.working = False
+        self.kind = kind
+        self.there: list[Any] = []  # modules on the device
+        self.log: list[str] = []
+        self.asked = 0
+        self.on_ask: Callable[[int], None] = lambda asked: None  # called each time that we ask whether it is idle
+
+    def device(self) -> Device:
+        return Device("cpu", self.kind)
+
+    def free(self) -> int:
+        return self.room
+
+    def idle(self) -> bool:
+        self.asked += 1
+        self.on_ask(self.asked)
+        return not self.working
+
+    def borrow(self, module: Any) -> bool:
+        if self.working:
+            return False
+        self.there.append(module)
+        self.log.append("borrow")
+        return True
+
+    def give_back(self, module: Any) -> None:
+        if module in self.there:
+            self.there.remove(module)
+        self.log.append("give back")
+
+
+@pytest.fixture
+def fake_graphics() -> type[FakeGraphics]:
+    """The class: ``fake_graphics(free=…, kind=…)``."""
+    return FakeGraphics

@@ -17,7 +17,7 @@ from lorarec.encode.encoders import OnnxEncoder, SentenceTransformerEncoder, Tor
 from lorarec.encode.models import find, read
 from lorarec.encode.pooling import BATCH_TOKENS, normalize, pack
 from lorarec.encode.profiles import MINILM
-from lorarec.errors import MissingPart
+from lorarec.errors import MissingPart, NotReady
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tokenizers")
@@ -175,7 +175,7 @@ def test_with_nothing_installed_the_remedy_is_named(tiny: Any, tmp_path: Path, w
 
 
 def test_exports_can_be_forbidden(tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
-    with pytest.raises(MissingPart, match="not made yet"):
+    with pytest.raises(NotReady, match="being prepared"):
         open_encoder(tiny(), tmp_path / "data", allow_export=False)
 
 

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}
-NASTY = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>&amp;"
+NASTY = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>&amp;'
 GRADIOS = ("gradio3", "gradio4")
 
 

@@ -16,6 +16,7 @@ class PromptQueue:
     def __init__(self):
         self.mutex = threading.RLock()
         self.task_counter = 0
+        self.queue = []
         self.currently_running = {}
         self.history = {}
 

@@ -1,0 +1,153 @@
+"""Backends that propose candidates: the same answers as numpy, or, for millions only, a recall that is told.
+
+Without a graphics card FAISS's CPU index stands in its place, rounded to half precision where that would be; everything
+else is what runs there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lorarec.index import backends
+from lorarec.index.backends import ApproximateIndex, CardIndex, open_index
+from lorarec.index.vectors import FaissIndex, NumpyIndex
+
+faiss: Any = pytest.importorskip("faiss")
+
+
+def clustered(count: int, dim: int = 32, seed: int = 0) -> np.ndarray:
+    """Vectors of length 1 around a few centres, every tenth a copy of the one before: ties must be settled alike."""
+    draw = np.random.default_rng(seed)
+    centres = draw.standard_normal((20, dim))
+    vectors = centres[draw.integers(20, size=count)] + 0.4 * draw.standard_normal((count, dim))
+    vectors[10::10] = vectors[9:-1:10]
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Card:
+    """FAISS with a graphics card."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fails, self.half, self.built = False, False, 0
+
+        class Config:
+            useFloat16 = False
+
+        class Resources:
+            def setTempMemory(self, size: int) -> None:
+                pass
+
+        class Index:
+            def __init__(index, resources: Resources, dim: int, config: Config) -> None:
+                self.half, self.built = config.useFloat16, self.built + 1
+                index.real = faiss.IndexFlatIP(dim)
+
+            def add(index, vectors: np.ndarray) -> None:
+                index.real.add(vectors.astype(np.float16).astype(np.float32) if self.half else vectors)
+
+            def search(index, queries: np.ndarray, k: int) -> Any:
+                if self.fails:
+                    raise RuntimeError("Error in virtual void* allocMemory: out of memory")
+                assert k <= 2048
+                return index.real.search(queries, k)
+
+        monkeypatch.setattr(faiss, "GpuIndexFlatConfig", Config, raising=False)
+        monkeypatch.setattr(faiss, "StandardGpuResources", Resources, raising=False)
+        monkeypatch.setattr(faiss, "GpuIndexFlatIP", Index, raising=False)
+        monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    return Card(monkeypatch)
+
+
+def same(ours: NumpyIndex, matrix: np.ndarray, queries: np.ndarray, k: int = 20) -> None:
+    reference = NumpyIndex.from_matrix(np.arange(len(matrix)), matrix).search(queries, k)
+    for mine, theirs in zip(ours.search(queries, k), reference, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def always(size: int) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("half_beyond", [10**9, 100])
+def test_the_card_answers_as_numpy_does(half_beyond: int, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "HALF_BEYOND", half_beyond)
+    matrix, queries = clustered(3000), clustered(40, seed=1)
+    index = open_index(np.arange(3000), matrix, always)
+    assert isinstance(index, CardIndex)
+    same(index, matrix, queries)
+    same(index, matrix, queries[:2], k=2999)  # more than a card can give
+    assert card.half is (half_beyond == 100) and card.built == 1
+    gone = np.arange(0, 3000, 7)
+    index.remove(gone)
+    index.add(np.arange(5000, 5010), clustered(10, seed=2))
+    index.update(np.asarray([1, 2]), clustered(2, seed=3))
+    reference = NumpyIndex.from_matrix(np.arange(3000), matrix)
+    reference.remove(gone)
+    reference.add(np.arange(5000, 5010), clustered(10, seed=2))
+    reference.update(np.asarray([1, 2]), clustered(2, seed=3))
+    for mine, theirs in zip(index.search(queries, 10), reference.search(queries, 10), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_card_without_room_is_not_used(card: Card) -> None:
+    asked: list[int] = []
+
+    def never(size: int) -> bool:
+        asked.append(size)
+        return False
+
+    matrix = clustered(500)
+    index = open_index(np.arange(500), matrix, never)
+    assert type(index) is FaissIndex and asked == [matrix.nbytes] and card.built == 0
+    assert type(open_index(np.arange(500), matrix)) is FaissIndex, "nor without being told that there is"
+
+
+def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
+    matrix, queries = clustered(500), clustered(5, seed=1)
+    index = open_index(np.arange(500), matrix, always)
+    same(index, matrix, queries)
+    card.fails = True
+    same(index, matrix, queries)
+    assert type(index) is FaissIndex
+    same(index, matrix, queries)
+
+
+def test_a_build_without_cards_is_exact_on_the_cpu() -> None:
+    index = open_index(np.arange(100), clustered(100), always)
+    assert type(index) is (CardIndex if hasattr(faiss, "GpuIndexFlatIP") else FaissIndex)
+
+
+def test_millions_are_searched_approximately_and_the_recall_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(backends, "APPROXIMATE_BEYOND", 4000)
+    matrix, queries = clustered(5000), clustered(50, seed=1)
+    caplog.set_level("INFO", "lorarec")
+    index = open_index(np.arange(5000), matrix)
+    assert isinstance(index, ApproximateIndex) and 0.99 <= index.recall <= 1
+    assert f"a recall of {index.recall:.4f}" in caplog.text
+    scores, ids = index.search(queries, 20)
+    exact = NumpyIndex.from_matrix(np.arange(5000), matrix).search(queries, 20)
+    found = [len(np.intersect1d(mine, theirs)) / 20 for mine, theirs in zip(ids, exact[1], strict=True)]
+    assert float(np.mean(found)) > 0.9
+    np.testing.assert_allclose(scores, np.einsum("qkd,qd->qk", matrix[ids], queries), atol=1e-6)
+    assert (np.diff(scores, axis=1) <= 0).all(), "what it finds is scored and ordered exactly"
+    assert type(open_index(np.arange(4000), matrix[:4000])) is not ApproximateIndex
+
+
+def test_a_mapped_matrix_is_not_copied(tmp_path: Any, card: Card) -> None:
+    path = tmp_path / "matrix.npy"
+    np.save(path, clustered(300))
+    mapped = np.load(path, mmap_mode="r")
+    rooms: list[Callable[[int], bool]] = [always, lambda size: False]
+    for room in rooms:
+        index = open_index(np.arange(300), mapped, room)
+        assert np.shares_memory(index._matrix, mapped)
