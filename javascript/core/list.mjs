@@ -24,6 +24,15 @@ export class CardList {
     const settle = () => setTimeout(() => this._arrange(), 0);
     element.addEventListener("pointerleave", settle);
     element.addEventListener("focusout", settle);
+    /** @type {{x: number, y: number} | null} where the pointer was seen last */
+    this._pointer = null;
+    this._heed = (/** @type {PointerEvent} */ { clientX, clientY }) => (this._pointer = { x: clientX, y: clientY });
+    document.addEventListener("pointermove", this._heed, { capture: true, passive: true });
+  }
+
+  /** It is shown no longer. */
+  destroy() {
+    document.removeEventListener("pointermove", this._heed, { capture: true });
   }
 
   /** @param {Entry[]} wanted in their order @param {Map<string, {name: string, strength: number}>} inUse by id */
@@ -41,8 +50,17 @@ export class CardList {
 
   /** @returns {string | null} id of the card that must not move now */
   get held() {
-    const card = this.element.querySelector(".lr-card:hover") ?? this.element.querySelector(".lr-card:focus-within");
+    const card = this._hovered ?? this.element.querySelector(".lr-card:focus-within");
     return /** @type {HTMLElement | null} */ (card)?.dataset.id ?? null;
+  }
+
+  /** The card under the pointer. Chromium keeps `:hover` on what was moved in the page after the pointer has left it. */
+  get _hovered() {
+    const card = this.element.querySelector(".lr-card:hover");
+    if (!card || !this._pointer) return card;
+    const root = /** @type {Document | ShadowRoot} */ (this.element.getRootNode());
+    const under = root.elementFromPoint(this._pointer.x, this._pointer.y)?.closest(".lr-card") ?? null;
+    return under && this.element.contains(under) ? under : null;
   }
 
   _arrange() {

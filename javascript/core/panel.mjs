@@ -126,6 +126,7 @@ class Panel {
     this._typed.cancel();
     this._read.cancel();
     this._why.cancel();
+    this._list.destroy();
     this._server.close();
     this._client.drop();
     this._frame.root.remove();
