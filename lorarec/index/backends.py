@@ -1,4 +1,5 @@
-"""Which index serves a library: numpy, FAISS on the CPU or on the graphics card, and an approximate one for millions.
+"""Which index serves a library: numpy, beyond a size FAISS on the CPU or on the graphics card, and an approximate one
+for millions.
 
 All but the last answer alike, ids and scores: they only propose candidates, and `NumpyIndex` settles scores and order
 with the exact vectors, looking at all of them where a proposal leaves doubt. The approximate one also scores exactly
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+FAISS_BEYOND = 50_000  # vectors; up to there numpy is as fast for one query, and loading FAISS takes half a second
 HALF_BEYOND = 100_000  # vectors; more are kept in half precision on the graphics card
 APPROXIMATE_BEYOND = 1_000_000  # vectors; up to there an exact search takes less than reading the prompt
 _CARD_K = 2048  # FAISS's own limit there
@@ -152,9 +154,8 @@ def open_index(ids: Ids, matrix: Scores, room: Callable[[int], bool] = lambda si
     Raises:
         ValueError: as `NumpyIndex.from_matrix`.
     """
-    kind = index_class()
-    if kind is not FaissIndex or faiss_package() is None:
-        return kind.from_matrix(ids, matrix)
+    if len(matrix) <= FAISS_BEYOND or index_class() is not FaissIndex or faiss_package() is None:
+        return NumpyIndex.from_matrix(ids, matrix)
     if len(matrix) > APPROXIMATE_BEYOND:
         index = ApproximateIndex.from_matrix(ids, matrix)
         index.cells()

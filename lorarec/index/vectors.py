@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from ..arrays import dots
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
 
 _log = logging.getLogger(__name__)
+
+_AT_ONCE = 8  # queries whose scores of all vectors are in memory together
 
 
 class VectorIndex(Protocol):
@@ -177,10 +181,10 @@ class NumpyIndex:
         """Scores and rows of the k best of each query, (q, k); ties and the order are not settled."""
         matrix = self._matrix[: self._count]
         found = []
-        for query in queries:  # one by one, so that memory stays at one score per vector
-            scores = matrix @ query
-            rows = np.argpartition(scores, len(scores) - k)[len(scores) - k :]
-            found.append((scores[rows], rows))
+        for start in range(0, len(queries), _AT_ONCE):
+            for scores in dots(matrix, queries[start : start + _AT_ONCE]).T:
+                rows = np.argpartition(scores, len(scores) - k)[len(scores) - k :]
+                found.append((scores[rows], rows))
         return np.stack([scores for scores, _ in found]), np.stack([rows for _, rows in found])
 
     def _settle(self, query: Scores, near: Scores, rows: Ids, k: int) -> tuple[Scores, Ids]:

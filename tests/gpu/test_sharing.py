@@ -202,6 +202,7 @@ def test_faiss_on_the_card_answers_as_numpy_does(half: bool, monkeypatch: pytest
     from lorarec.index import backends
     from lorarec.index.vectors import NumpyIndex
 
+    monkeypatch.setattr(backends, "FAISS_BEYOND", 0)
     monkeypatch.setattr(backends, "HALF_BEYOND", 0 if half else 10**9)
     draw = np.random.default_rng(0)
     matrix = draw.standard_normal((50_000, 384)).astype(np.float32)

@@ -19,6 +19,12 @@ from lorarec.index.vectors import FaissIndex, NumpyIndex
 faiss: Any = pytest.importorskip("faiss")
 
 
+@pytest.fixture(autouse=True)
+def beyond_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every library is large enough for FAISS here."""
+    monkeypatch.setattr(backends, "FAISS_BEYOND", 0)
+
+
 def clustered(count: int, dim: int = 32, seed: int = 0) -> np.ndarray:
     """Vectors of length 1 around a few centres, every tenth a copy of the one before: ties must be settled alike."""
     draw = np.random.default_rng(seed)
@@ -151,3 +157,12 @@ def test_a_mapped_matrix_is_not_copied(tmp_path: Any, card: Card) -> None:
     for room in rooms:
         index = open_index(np.arange(300), mapped, room)
         assert np.shares_memory(index._matrix, mapped)
+
+
+def test_small_libraries_do_without_faiss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "FAISS_BEYOND", 500)
+    monkeypatch.setattr(backends, "faiss_package", lambda: pytest.fail("FAISS was loaded"))
+    matrix = clustered(500)
+    assert type(open_index(np.arange(500), matrix)) is NumpyIndex
+    with pytest.raises(pytest.fail.Exception):
+        open_index(np.arange(501), np.concatenate([matrix, matrix[:1]]))
