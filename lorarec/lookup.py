@@ -5,6 +5,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from .errors import UnknownLora
 from .types import Lora
@@ -12,27 +13,38 @@ from .types import Lora
 _EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
 
 
+class Names:
+    """Everything but ids that LoRAs go by."""
+
+    def __init__(self, loras: Sequence[Lora]) -> None:
+        """Index paths, file names, titles and fingerprints."""
+        self.exact: dict[str, int] = {}
+        self.paths: dict[str, list[int]] = {}
+        self.stems: dict[str, list[int]] = {}
+        self.titles: dict[str, list[int]] = {}
+        self.prints: dict[str, list[int]] = {}
+        for row, lora in enumerate(loras):
+            if lora.fingerprint:
+                self.prints.setdefault(lora.fingerprint, []).append(row)
+            if self.exact.setdefault(lora.path, row) != row:
+                continue  # the first root wins, as in the hosts
+            self.paths.setdefault(_path(lora.path), []).append(row)
+            self.stems.setdefault(lora.stem.lower(), []).append(row)
+            if lora.title:
+                self.titles.setdefault(lora.title.lower(), []).append(row)
+
+
 class Lookup:
     """An index of one library's names."""
 
     def __init__(self, loras: Sequence[Lora]) -> None:
-        """Index paths, file names, titles, ids and fingerprints."""
+        """Index ids; names are indexed when one is first asked for, which a process with one prompt may never do."""
         self._rows = {lora.id: row for row, lora in enumerate(loras)}
         self._loras = loras
-        self._exact: dict[str, int] = {}
-        self._paths: dict[str, list[int]] = {}
-        self._stems: dict[str, list[int]] = {}
-        self._titles: dict[str, list[int]] = {}
-        self._prints: dict[str, list[int]] = {}
-        for row, lora in enumerate(loras):
-            if lora.fingerprint:
-                self._prints.setdefault(lora.fingerprint, []).append(row)
-            if self._exact.setdefault(lora.path, row) != row:
-                continue  # the first root wins, as in the hosts
-            self._paths.setdefault(_path(lora.path), []).append(row)
-            self._stems.setdefault(lora.stem.lower(), []).append(row)
-            if lora.title:
-                self._titles.setdefault(lora.title.lower(), []).append(row)
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self._loras)
 
     def row(self, id_: str) -> int:
         """Place of a LoRA in the library; KeyError if it is not there."""
@@ -40,7 +52,7 @@ class Lookup:
 
     def shares_stem(self, lora: Lora) -> bool:
         """Whether another LoRA in another folder has the same file name, without extension and whatever its case."""
-        return len(self._stems.get(lora.stem.lower(), ())) > 1
+        return len(self._names.stems.get(lora.stem.lower(), ())) > 1
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """By id, path, fingerprint, then unique file name, then unique title.
@@ -51,16 +63,16 @@ class Lookup:
         name = name.strip()
         if name in self._rows:
             return self._loras[self._rows[name]]
-        row = self._exact.get(name.replace("\\", "/").strip("/"))
+        row = self._names.exact.get(name.replace("\\", "/").strip("/"))
         if row is not None:
             return self._loras[row]
-        near_paths = self._paths.get(_path(name), [])
+        near_paths = self._names.paths.get(_path(name), [])
         if len(near_paths) == 1:
             return self._loras[near_paths[0]]
-        if fingerprint and len(self._prints.get(fingerprint, [])) == 1:
-            return self._loras[self._prints[fingerprint][0]]
+        if fingerprint and len(self._names.prints.get(fingerprint, [])) == 1:
+            return self._loras[self._names.prints[fingerprint][0]]
         stem = _path(name).rsplit("/", 1)[-1]
-        for found in (near_paths, self._stems.get(stem), self._titles.get(name.lower())):
+        for found in (near_paths, self._names.stems.get(stem), self._names.titles.get(name.lower())):
             if found and len(found) == 1:
                 return self._loras[found[0]]
             if found:
