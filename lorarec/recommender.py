@@ -244,11 +244,7 @@ class Recommender:
         return self._encoders.unload(name, timeout)
 
     def prepare_encoders(self) -> None:
-        """Make what the encoders lack, however long it takes, where an answer by words would be no use.
-
-        Raises:
-            BadFile: a model is damaged.
-        """
+        """Make what the encoders lack, however long it takes, where an answer by words would be no use."""
         self._encoders.prepare()
 
     def make_way(self, timeout: float = 2.0) -> None:

@@ -180,9 +180,12 @@ class Lender:
                 self._on_device.release()
 
     def prepare(self) -> None:
-        """Make now whatever a live query would have to wait for. Raises `MissingPart`, `BadFile`."""
-        for model_id in dict.fromkeys(self.model_ids().values()):
-            self._make_onnx(self._folders[model_id], self._settings.query_int8)
+        """Make now whatever a live query would have to wait for; a damaged model is given up."""
+        try:
+            for model_id in dict.fromkeys(self.model_ids().values()):
+                self._make_onnx(self._folders[model_id], self._settings.query_int8)
+        except BadFile as error:
+            self.give_up(str(error))
 
     def make_way(self, timeout: float = 2.0) -> None:
         """The host is about to generate: nothing of ours stays in graphics memory."""
