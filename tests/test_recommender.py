@@ -336,13 +336,14 @@ def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
     monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
-        query = Query(prompt="redknight")
-        before = recommender.recommend(query)
+        query, known = Query(prompt="redknight"), Query(prompt="redknight, sword")
+        assert recommender.recommend(known).stage == "full"
         lender.failure = NotReady("the model needs 400 MB and the system has 100 MB left")
         short = recommender.recommend(query)
         assert short.stage == "lexical" and recommender.stage == "full"
         assert any("for the moment" in note and "400 MB" in note for note in short.notes)
         assert lender.problems == [] and lender.available, "nothing was given up"
+        assert recommender.recommend(known).stage == "full", "what was answered before is remembered"
         started: list[int] = []
         monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
         lender.may_step_down = True  # type: ignore[misc]
@@ -350,7 +351,7 @@ def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
             recommender.recommend(query)
         assert started == [1], "a smaller profile is looked for, once in a while"
         lender.failure = None
-        assert recommender.recommend(query).suggestions == before.suggestions
+        assert recommender.recommend(query).stage == "full", "what was answered by words is not"
 
 
 def test_short_memory_while_indexing_leaves_words_and_the_next_refresh_goes_on(
