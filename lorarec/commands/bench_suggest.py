@@ -80,6 +80,7 @@ def collection(suite: Suite, count: int) -> tuple[Path, Path]:
             tiled(library, times, Path(scratch)) as large,
         ):
             library_module.save(large, library_folder(data, [folder]))
+    suite.prepare(data)
     return folder, data
 
 

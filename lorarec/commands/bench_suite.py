@@ -162,7 +162,16 @@ class Suite:
                 store.put(encoder.model_id, part, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
         finally:
             database.close()
+        self.prepare(data)
         return folder, data
+
+    def prepare(self, data: Path) -> None:
+        """Make the encoder's files in a data folder: without them its first prompts are matched by words."""
+        lender = Lender(self.settings, data)
+        try:
+            lender.prepare()
+        finally:
+            lender.close()
 
 
 def _plain(settings: Settings, model: models.ModelFolder | None) -> Settings:
