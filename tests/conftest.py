@@ -98,6 +98,18 @@ def make_lora() -> MakeLora:
 
 
 @pytest.fixture
+def loras_named(tmp_path: Path) -> Callable[..., Path]:
+    """Writes LoRAs of which nothing is known but their names: ``loras_named("alpha", "bravo")``; the folder."""
+
+    def write(*names: str) -> Path:
+        for number, name in enumerate(names):
+            write_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
+        return tmp_path / "loras"
+
+    return write
+
+
+@pytest.fixture
 def mini_library(tmp_path: Path) -> Path:
     """A LoRA folder with six LoRAs, each described by another kind of source; returns the folder."""
     root = tmp_path / "loras"

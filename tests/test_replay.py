@@ -12,11 +12,9 @@ from lorarec import replay as module
 from lorarec.rank.personal import INPUTS
 from lorarec.recommender import Recommender
 from lorarec.replay import Moment, moments, replay
-from lorarec.settings import Settings
 from lorarec.types import Event, EventKind, Generation, Impression, PastGeneration, PastUse, ShownLora, Use
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
 NOW = 1.7e9
 Make = Callable[..., Path]
@@ -106,10 +104,8 @@ def test_both_kinds_come_in_order_of_time_and_of_many_the_latest(monkeypatch: py
 
 
 @pytest.fixture
-def recommender(tmp_path: Path, make_lora: Make) -> Iterator[Recommender]:
-    for number, name in enumerate(NAMES):
-        make_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
-    with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=WORDS_ONLY) as opened:
+def recommender(tmp_path: Path, loras_named: Callable[..., Path]) -> Iterator[Recommender]:
+    with Recommender.open([loras_named(*NAMES)], tmp_path / "data", settings=WORDS_ONLY) as opened:
         opened.refresh()
         yield opened
 
