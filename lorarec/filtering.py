@@ -19,7 +19,6 @@ Floats = NDArray[np.float32]
 
 CERTAIN_MISFIT = 0.05  # a base model that fits less is left out
 _KEPT = 16  # base models, and sets of filters, whose say on every LoRA is kept
-_ROLES = {role: number for number, role in enumerate(Role)}
 
 
 class Filters(Struct, frozen=True):
@@ -40,7 +39,6 @@ class Filtering:
     def __init__(self, library: Library) -> None:
         """Prepare what does not depend on the filters."""
         self._library = library
-        self._roles = np.asarray([_ROLES[lora.role] for lora in library.loras], np.int8)
         self._fits: dict[str, Floats] = {}
         self._passed: dict[Filters, NDArray[np.bool_]] = {}
 
@@ -52,11 +50,11 @@ class Filtering:
         library = self._library
         mask = ~library.hidden
         if filters.roles:
-            mask &= self._of_roles(filters.roles)
+            mask &= library.loras.of_roles(filters.roles)
         elif not filters.accelerators:
-            mask &= ~self._of_roles((Role.ACCELERATOR,))
+            mask &= ~library.loras.of_roles((Role.ACCELERATOR,))
         if filters.exclude_roles:
-            mask &= ~self._of_roles(filters.exclude_roles)
+            mask &= ~library.loras.of_roles(filters.exclude_roles)
         if filters.folders:
             mask &= self._below(filters.folders)
         if filters.exclude_folders:
@@ -69,20 +67,17 @@ class Filtering:
         self._passed[filters] = mask
         return mask
 
-    def _of_roles(self, roles: Sequence[Role]) -> NDArray[np.bool_]:
-        """LoRAs of any of these roles, shape (n,)."""
-        return np.isin(self._roles, [_ROLES[role] for role in roles])
-
     def _below(self, heads: tuple[str, ...]) -> NDArray[np.bool_]:
         """LoRAs whose path starts with any of these, shape (n,)."""
-        return np.asarray([lora.path.lower().startswith(heads) for lora in self._library.loras], np.bool_)
+        return np.asarray([path.lower().startswith(heads) for path in self._library.loras.paths], np.bool_)
 
     def fit(self, key: str) -> Floats:
         """Probability that each LoRA works with the wanted base model, shape (n,), NaN = unknown; see `base_key`."""
         known = self._fits.get(key)
         if known is None:
-            values = [base_models.fit(lora.base_models, key) if key else None for lora in self._library.loras]
-            known = np.asarray([np.nan if value is None else value for value in values], np.float32)
+            loras = self._library.loras
+            values = [base_models.fit(base, key) if key else None for base in loras.bases]
+            known = np.asarray([np.nan if value is None else value for value in values], np.float32)[loras.base]
             if len(self._fits) >= _KEPT:
                 self._fits.clear()
             self._fits[key] = known

@@ -25,9 +25,10 @@ from .prompt.terms import terms
 from .rank.facts import Facts
 from .rank.strength import Shown, shown_in
 from .rank.versions import version_groups
+from .records import Records
 from .types import Lora
 
-FORMAT = 6  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 7  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
 
 Floats = NDArray[np.float32]
@@ -40,7 +41,7 @@ class Library(Struct, frozen=True, kw_only=True):
     format: int  # FORMAT when it was built
     key: str  # identifies the content: same files and encoders -> same key
     models: dict[str, str]  # lens -> identity of its encoder; empty without vectors
-    loras: tuple[Lora, ...]  # without the long texts, see `slim`
+    loras: Records  # without the long texts, see `slim`
     lexical: LexicalIndex
     vectors: Vectors | None
     facts: Facts
@@ -150,7 +151,7 @@ def build(
         format=FORMAT,
         key=key,
         models=dict(models),
-        loras=tuple(slim(lora) for lora in loras),
+        loras=Records.of(map(slim, loras)),
         lexical=lexical,
         vectors=gather_vectors([texts_of(lora) for lora in loras], fetch) if fetch else None,
         facts=Facts.of(loras),

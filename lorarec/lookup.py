@@ -4,11 +4,11 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 from .errors import UnknownLora
-from .types import Lora
+from .records import Records
+from .types import Lora, stem_of
 
 _EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
 
@@ -16,30 +16,30 @@ _EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
 class Names:
     """Everything but ids that LoRAs go by."""
 
-    def __init__(self, loras: Sequence[Lora]) -> None:
+    def __init__(self, loras: Records) -> None:
         """Index paths, file names, titles and fingerprints."""
         self.exact: dict[str, int] = {}
         self.paths: dict[str, list[int]] = {}
         self.stems: dict[str, list[int]] = {}
         self.titles: dict[str, list[int]] = {}
         self.prints: dict[str, list[int]] = {}
-        for row, lora in enumerate(loras):
-            if lora.fingerprint:
-                self.prints.setdefault(lora.fingerprint, []).append(row)
-            if self.exact.setdefault(lora.path, row) != row:
+        columns = zip(loras.paths, loras.titles, loras.fingerprints, strict=True)
+        for row, (path, title, fingerprint) in enumerate(columns):
+            if fingerprint:
+                self.prints.setdefault(fingerprint, []).append(row)
+            if self.exact.setdefault(path, row) != row:
                 continue  # the first root wins, as in the hosts
-            self.paths.setdefault(_path(lora.path), []).append(row)
-            self.stems.setdefault(lora.stem.lower(), []).append(row)
-            if lora.title:
-                self.titles.setdefault(lora.title.lower(), []).append(row)
+            self.paths.setdefault(_path(path), []).append(row)
+            self.stems.setdefault(stem_of(path).lower(), []).append(row)
+            if title:
+                self.titles.setdefault(title.lower(), []).append(row)
 
 
 class Lookup:
     """An index of one library's names."""
 
-    def __init__(self, loras: Sequence[Lora]) -> None:
-        """Index ids; names are indexed when one is first asked for, which a process with one prompt may never do."""
-        self._rows = {lora.id: row for row, lora in enumerate(loras)}
+    def __init__(self, loras: Records) -> None:
+        """Names are indexed when one is first asked for, which a process with one prompt may never do."""
         self._loras = loras
 
     @cached_property
@@ -48,11 +48,12 @@ class Lookup:
 
     def row(self, id_: str) -> int:
         """Place of a LoRA in the library; KeyError if it is not there."""
-        return self._rows[id_]
+        return self._loras.place[id_]
 
-    def shares_stem(self, lora: Lora) -> bool:
+    def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA in another folder has the same file name, without extension and whatever its case."""
-        return len(self._names.stems.get(lora.stem.lower(), ())) > 1
+        row = self._loras.place.get(id_)
+        return row is not None and len(self._names.stems.get(stem_of(self._loras.paths[row]).lower(), ())) > 1
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """By id, path, fingerprint, then unique file name, then unique title.
@@ -61,8 +62,9 @@ class Lookup:
             UnknownLora: none or several go by that name.
         """
         name = name.strip()
-        if name in self._rows:
-            return self._loras[self._rows[name]]
+        known = self._loras.place.get(name)
+        if known is not None:
+            return self._loras[known]
         row = self._names.exact.get(name.replace("\\", "/").strip("/"))
         if row is not None:
             return self._loras[row]
@@ -76,9 +78,9 @@ class Lookup:
             if found and len(found) == 1:
                 return self._loras[found[0]]
             if found:
-                paths = ", ".join(self._loras[at].path for at in found[:5])
+                paths = ", ".join(self._loras.paths[at] for at in found[:5])
                 raise UnknownLora(f'several LoRAs are called "{name}": {paths}; name one by its path')
-        near = [lora.path for lora in self._loras if stem and stem in lora.path.lower()][:3]
+        near = [path for path in self._loras.paths if stem and stem in path.lower()][:3]
         hint = f"; did you mean {', '.join(near)}?" if near else "; see `lorarec index` and the spelling"
         raise UnknownLora(f'no installed LoRA is called "{name}"{hint}')
 

@@ -25,11 +25,10 @@ from .library import Library
 from .prompt.background import importance
 from .prompt.syntax import parse
 from .prompt.terms import terms as terms_of
-from .types import Event, PastGeneration, Role
+from .types import Event, PastGeneration
 
 FORMAT = 3  # of the saved form
 _KIND = "own"
-_ROLES = list(Role)
 
 Floats = NDArray[np.float32]
 
@@ -164,7 +163,7 @@ def build(
         numbers=told.numbers,
         past=laid,
         habits=habits(laid),
-        roles=np.asarray([_ROLES.index(lora.role) for lora in library.loras], np.int64),
+        roles=library.loras.roles.astype(np.int64),
     )
 
 
@@ -179,9 +178,8 @@ def own(
     if memories is None and not opinions and not hidden and not events:
         return None
     prompts = list(dict.fromkeys(event.prompt for event in events if event.prompt))
-    place = {lora.id: row for row, lora in enumerate(library.loras)}
     number = {prompt: at for at, prompt in enumerate(prompts)}
-    laid = wishes(opinions, hidden, events, place, number, len(library.loras))
+    laid = wishes(opinions, hidden, events, library.loras.place, number, len(library.loras))
     return Own(memories, laid, OwnPrompts.build([clean(prompt) for prompt in prompts], weigh))
 
 

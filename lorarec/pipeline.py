@@ -100,9 +100,7 @@ class Pipeline:
         self._curve = curve
         self._personal = personal
         self._scorer = scorer or personal
-        self._ids = np.asarray([lora.id for lora in library.loras], np.str_)
-        self._rows = {lora.id: row for row, lora in enumerate(library.loras)}
-        self._recency = _recency([lora.modified for lora in library.loras])
+        self._recency = _recency(library.loras.modified)
         self._filtering = Filtering(library)
         count = len(library.loras)
         self.search_recall = 1.0  # share of the nearest vectors that a search finds; less only for millions
@@ -145,7 +143,7 @@ class Pipeline:
     def suggestions(self, ask: Ask, top: int, started: float, stage: str, lap: Lap = no_lap) -> Suggestions:
         """Ranked suggestions for a query; ``started`` is `time.perf_counter` at its arrival."""
         found, table = self.table(ask, top, lap)
-        ids: list[str] = self._ids[found.rows].tolist()
+        ids = [self.library.loras.ids[row] for row in found.rows.tolist()]
         # Likeness to a LoRA is no question of taste: the history has no say in it.
         blend = self._blend if ask.seed_row < 0 else self._likeness
         logits = (self._scorer if ask.seed_row < 0 else blend).score(table, ids)
@@ -200,7 +198,8 @@ class Pipeline:
             mask = mask & ~ask.consulted.own.wishes.hidden
         taken = [*ask.active_rows.tolist(), *([ask.seed_row] if ask.seed_row >= 0 else [])]
         # Halves of a pair are one suggestion: where one is in use, so is the other.
-        taken += [self._rows[half] for row in taken if (half := library.loras[row].partner) in self._rows]
+        place = library.loras.place
+        taken += [place[half] for row in taken if (half := library.loras[row].partner) in place]
         if taken:
             mask = mask.copy()
             mask[taken] = False
@@ -253,7 +252,7 @@ class Pipeline:
         """Paths of the candidates that were collapsed into a LoRA, best first."""
         rows = found.rows[others]
         same = rows[self.library.groups[rows] == self.library.groups[row]]
-        return tuple(self.library.loras[other].path for other in same)
+        return tuple(self.library.loras.paths[other] for other in same)
 
     def _choose(
         self, order: NDArray[np.int64], scores: Floats, found: Candidates, table: SignalTable, ask: Ask, top: int
@@ -311,7 +310,7 @@ class Pipeline:
             past = None
             if ask.consulted is not None and ask.seed_row < 0:
                 past = Personally(ask.consulted.story(row), active)
-            partner = self._rows.get(lora.partner)
+            partner = self.library.loras.place.get(lora.partner)
             out.append(
                 Suggestion(
                     lora=lora.path,
@@ -329,7 +328,7 @@ class Pipeline:
                     fingerprint=lora.fingerprint,
                     role=lora.role.value,
                     versions=self._versions(row, others, found),
-                    partner="" if partner is None else self.library.loras[partner].path,
+                    partner="" if partner is None else self.library.loras.paths[partner],
                     base_model_doubt=_doubt(fit, lora, ask.query.base_model),
                     preview=lora.preview,
                     propensity=chance.get(at, 1.0),
@@ -343,15 +342,16 @@ def _pool(top: int) -> int:
     return PER_SOURCE if top <= SHORT_LIST else top
 
 
-def _recency(modified: Sequence[float]) -> Floats:
+def _recency(modified: NDArray[np.float64]) -> Floats:
     """1 for the newest file of a library, falling to 0 with age; shape (n,).
 
     Not the age on the clock: the same prompt and the same index must give the same answer tomorrow.
     """
-    if not modified:
+    if not len(modified):
         return np.zeros(0, np.float32)
-    age = (max(modified) - np.asarray(modified)) / 86400
-    return np.exp(-age / _NEW_DAYS).astype(np.float32)
+    age = (modified.max() - modified) / 86400
+    recency: Floats = np.exp(-age / _NEW_DAYS).astype(np.float32)
+    return recency
 
 
 def _asks_for_speed(read: ReadPrompt) -> bool:

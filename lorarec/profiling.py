@@ -42,7 +42,7 @@ def profile(memory: Memory, library: Library | None, *, project: str = "", since
         past,
         history.usage(),
         history.opinions(),
-        () if library is None else library.loras,
+        () if library is None else tuple(library.loras),
         now=time.time(),
         words=lambda text: terms(parse(text).text),
         ordinary=shares(),

@@ -46,6 +46,7 @@ from .rank import personal as personal_module
 from .rank import strength as strength_module
 from .rank.personal import Personal
 from .recent import Recent
+from .records import Records
 from .remembering import Memory
 from .settings import Settings
 from .timings import Lap, no_lap
@@ -73,6 +74,7 @@ Floats = NDArray[np.float32]
 MOST = 1000  # suggestions of one answer
 STEP_EVERY = 60.0  # seconds between two looks for a smaller profile while memory is short
 _ANSWERS = 32  # that are kept for when the same is asked again
+_NONE = Records.of(())
 _STAGES = ("empty", "lexical", "full")
 
 
@@ -263,10 +265,10 @@ class Recommender:
             *(memory.user, memory.renewals, self._adoptions),
         )
 
-    def loras(self) -> list[Lora]:
+    def loras(self) -> Records:
         """All LoRAs that can be suggested, without their long texts (see `details`)."""
         now = self._now
-        return list(now.pipeline.library.loras) if now else []
+        return now.pipeline.library.loras if now else _NONE
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """A LoRA by id, root-relative path (either separator, extension optional), fingerprint, unique name or title.
@@ -277,10 +279,10 @@ class Recommender:
         """
         return self._ready().lookup.find(name, fingerprint)
 
-    def shares_stem(self, lora: Lora) -> bool:
+    def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA has the same file name, which is all that tags in prompts name it by."""
         now = self._now
-        return now is not None and now.lookup.shares_stem(lora)
+        return now is not None and now.lookup.shares_stem(id_)
 
     def details(self, name: str) -> LoraDetails:
         """A LoRA with every field and what each source says about it. Raises `UnknownLora`."""

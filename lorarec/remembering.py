@@ -318,9 +318,10 @@ class Memory(Recorder):
         """Catalogue id -> library row; also of the same file in a folder that another host uses."""
         state = (self._catalog.version(), library.key)
         if self._placed is None or self._placed[0] != state:
-            place = {lora.id: row for row, lora in enumerate(library.loras)}
+            place = library.loras.place
             if set(self._catalog.roots()) - self._roots.keys():
-                content = {lora.fingerprint: row for row, lora in enumerate(library.loras) if lora.fingerprint}
+                place = dict(place)
+                content = {content: row for row, content in enumerate(library.loras.fingerprints) if content}
                 for lora in self._catalog.loras(include_missing=True):
                     if lora.fingerprint in content:
                         place.setdefault(lora.id, content[lora.fingerprint])

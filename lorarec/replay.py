@@ -78,7 +78,7 @@ def replay(
         stop: asked before each moment; True ends it.
     """
     known = own(remembered, library, {}, (), ())
-    place = {lora.id: row for row, lora in enumerate(library.loras)}
+    place = library.loras.place
     out: list[tuple[Moment, Choice]] = []
     for moment in asked:
         if stop():

@@ -291,8 +291,7 @@ def remember(
         for at, (prompt, made, strength) in enumerate(zip(person.past, person.made, person.strengths, strict=True))
     ]
     told = own.read_prompts(past, None)
-    place = {lora.id: row for row, lora in enumerate(library.loras)}
-    return own.build(past, told, library, place, embed(told.texts), version="training")
+    return own.build(past, told, library, library.loras.place, embed(told.texts), version="training")
 
 
 def with_past(

@@ -102,6 +102,11 @@ class Stats(Struct, frozen=True):
     rating_count: int | None = None
 
 
+def stem_of(path: str) -> str:
+    """File name of a path with "/", without folder and extension."""
+    return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
 class Lora(Struct, frozen=True, kw_only=True):
     """One installed LoRA file: the merged view of its header and sidecars."""
 
@@ -143,7 +148,7 @@ class Lora(Struct, frozen=True, kw_only=True):
     @property
     def stem(self) -> str:
         """File name without folder and extension."""
-        return self.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        return stem_of(self.path)
 
     @property
     def name(self) -> str:

@@ -132,7 +132,8 @@ class ContentIndex:
         from ..lorarec.catalog.fingerprint import fingerprint
         from ..lorarec.errors import BadFile
 
-        known = {lora.path: lora.fingerprint for lora in recommender().loras()}
+        loras = recommender().loras()
+        known = dict(zip(loras.paths, loras.fingerprints, strict=True))
         found: dict[str, str] = {}
         for name in self._names:
             content = known.get(with_slashes(name))

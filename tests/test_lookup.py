@@ -6,6 +6,7 @@ import pytest
 
 from lorarec.errors import UnknownLora
 from lorarec.lookup import Lookup
+from lorarec.records import Records
 from lorarec.types import Lora
 
 
@@ -17,7 +18,7 @@ KNIGHT = lora("chars/Red Knight.safetensors", title="The Red Knight", fingerprin
 OWL = lora("owl.safetensors", title="Owls", fingerprint="f2")
 OWL_2 = lora("birds/owl.safetensors", title="Owls", fingerprint="f3")
 COPY = lora("birds/copy.safetensors", fingerprint="f3")
-LOOKUP = Lookup([KNIGHT, OWL, OWL_2, COPY])
+LOOKUP = Lookup(Records.of([KNIGHT, OWL, OWL_2, COPY]))
 
 
 @pytest.mark.parametrize(
@@ -36,18 +37,18 @@ LOOKUP = Lookup([KNIGHT, OWL, OWL_2, COPY])
     ],
 )
 def test_one_lora_by_many_names(name: str) -> None:
-    assert LOOKUP.find(name) is KNIGHT
+    assert LOOKUP.find(name) == KNIGHT
 
 
 def test_a_path_beats_a_shared_file_name() -> None:
-    assert LOOKUP.find("owl") is OWL and LOOKUP.find("birds/owl") is OWL_2
+    assert LOOKUP.find("owl") == OWL and LOOKUP.find("birds/owl") == OWL_2
 
 
 def test_a_fingerprint_finds_a_renamed_file_but_only_one() -> None:
-    assert LOOKUP.find("gone/renamed.safetensors", "f1") is KNIGHT
+    assert LOOKUP.find("gone/renamed.safetensors", "f1") == KNIGHT
     with pytest.raises(UnknownLora):
         LOOKUP.find("gone/renamed.safetensors", "f3")
-    assert LOOKUP.find("owl.safetensors", "f1") is OWL  # the path is the better witness
+    assert LOOKUP.find("owl.safetensors", "f1") == OWL  # the path is the better witness
 
 
 def test_a_name_that_several_share_is_an_error_that_lists_them() -> None:
@@ -67,20 +68,20 @@ def test_an_unknown_name_is_an_error_that_helps() -> None:
 
 def test_the_first_root_wins() -> None:
     first, second = lora("a/x.safetensors"), lora("a/x.safetensors", "/two")
-    lookup = Lookup([first, second])
-    assert lookup.find("a/x.safetensors") is first and lookup.find("x") is first
-    assert lookup.find(second.id) is second and lookup.row(second.id) == 1
+    lookup = Lookup(Records.of([first, second]))
+    assert lookup.find("a/x.safetensors") == first and lookup.find("x") == first
+    assert lookup.find(second.id) == second and lookup.row(second.id) == 1
 
 
 def test_files_that_differ_in_extension_or_case_are_told_apart() -> None:
     old, new, upper = lora("x.pt"), lora("x.safetensors"), lora("X.safetensors")
-    lookup = Lookup([old, new, upper])
-    assert lookup.find("x.safetensors") is new and lookup.find("x.pt") is old
-    assert lookup.find("X.safetensors") is upper
+    lookup = Lookup(Records.of([old, new, upper]))
+    assert lookup.find("x.safetensors") == new and lookup.find("x.pt") == old
+    assert lookup.find("X.safetensors") == upper
     with pytest.raises(UnknownLora, match="several"):
         lookup.find("x")
 
 
 def test_an_empty_catalogue_knows_nothing() -> None:
     with pytest.raises(UnknownLora):
-        Lookup([]).find("x")
+        Lookup(Records.of([])).find("x")

@@ -140,7 +140,7 @@ def paths(answer: Suggestions) -> list[str]:
 
 def test_before_the_first_index(roots: Path, tmp_path: Path) -> None:
     with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as recommender:
-        assert (recommender.stage, recommender.version, recommender.loras()) == ("empty", "", [])
+        assert (recommender.stage, recommender.version, len(recommender.loras())) == ("empty", "", 0)
         assert not recommender.wait(timeout=0)
         for call in (lambda: recommender.recommend(Query(prompt="x")), lambda: recommender.find("red_knight")):
             with pytest.raises(NotIndexed, match="lorarec index"):
@@ -404,6 +404,7 @@ with module.Recommender.open([roots], data) as recommender:
         for number in range(0, 30, 3):
             (roots / f"{number}.txt").write_text(f"thing {number} of turn {turn}")
         recommender.refresh()
+        print("indexed", flush=True)
 """
 
 
@@ -420,6 +421,8 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
         command = [sys.executable, "-c", WORKER, __file__, str(roots), str(data), str(turn * 1000)]
         worker = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
         assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
+        if turn % 2:  # killed while an index is replaced, not only while the first is made
+            assert worker.stdout.readline() == "indexed\n"
         time.sleep(chance.random() * 0.6)
         assert worker.poll() is None, "the worker failed by itself"
         worker.kill()
@@ -442,7 +445,7 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
         vectors, found = recommender.fetch("semantic", wanted)
         assert found.all()
         np.testing.assert_allclose(vectors, letters.encode(wanted), atol=1e-6)
-    assert "full" in stages or "lexical" in stages
+    assert "full" in stages
 
 
 # Many threads

@@ -65,7 +65,7 @@ def card(recommender: Recommender, lora: Lora, wishes: Wishes) -> Card:
         id=lora.id,
         lora=lora.path,
         name=lora.name,
-        unique=not recommender.shares_stem(lora),
+        unique=not recommender.shares_stem(lora.id),
         version=lora.version,
         author=lora.author,
         role=lora.role.value,

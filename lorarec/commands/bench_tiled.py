@@ -20,6 +20,7 @@ from ..index.postings import Postings, ranges
 from ..index.retrieve import Vectors
 from ..library import Library
 from ..rank.facts import Facts
+from ..records import Records
 
 _BLOCK = 65536  # random vectors drawn at once
 
@@ -33,7 +34,7 @@ def tiled(library: Library, times: int, scratch: Path, seed: int = 0) -> Iterato
         format=library.format,
         key=f"{library.key}-{times}",
         models=library.models,
-        loras=tuple(
+        loras=Records.of(
             replace(lora, id=f"{copy:04x}{lora.id[4:]}", path=f"copy{copy}/{lora.path}", partner="")
             for copy in copies
             for lora in library.loras

@@ -110,7 +110,8 @@ def _show(args: argparse.Namespace, recommender: Recommender) -> int:
         limit=args.limit or LIMIT,
     )
     past.reverse()
-    paths = {lora.id: lora.path for lora in recommender.loras()}
+    loras = recommender.loras()
+    paths = dict(zip(loras.ids, loras.paths, strict=True))
     opinions = history.opinions()
     state = {
         "recording": history.recording,

@@ -164,8 +164,9 @@ def described(what: dict[str, Any], context: Context, say: Say) -> str:
     """A part of the history in words."""
     words = [f"{say(name)} {charts.moment(what[name])}" for name in ("since", "until") if name in what]
     if "lora" in what:
-        name = next((lora.name for lora in context.recommender().loras() if lora.id == what["lora"]), what["lora"])
-        words.append(f"{say('of_lora')} {name}")
+        loras = context.recommender().loras()
+        row = loras.place.get(what["lora"])
+        words.append(f"{say('of_lora')} {what['lora'] if row is None else loras[row].name}")
     if "pattern" in what:
         words.append(f"{say('pattern')} {what['pattern']}")
     return ", ".join(words)

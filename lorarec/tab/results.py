@@ -109,13 +109,11 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
     """An answer's suggestions, best first."""
     if not answer.suggestions:
         return Html("")
-    stems: dict[str, int] = {}
-    for lora in context.recommender().loras():
-        stems[lora.stem.lower()] = stems.get(lora.stem.lower(), 0) + 1
+    recommender = context.recommender()
     rows = []
     for place, one in enumerate(answer.suggestions, 1):
         card = answer.cards[one.id]
-        several = stems.get(prompts.tag_name(one.lora).lower(), 0) > 1
+        several = recommender.shares_stem(one.id)
         rows.append(
             (
                 tag("span", str(place), class_="lrt-dim"),
