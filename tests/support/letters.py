@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from lorarec.types import Suggestions
+
 
 class LetterEncoder:
     """Encodes a text as the counts of its letters: "owl" is near "owls"."""
@@ -22,19 +24,19 @@ class LetterEncoder:
     def __init__(self) -> None:
         self.texts: list[str] = []  # encoded in bulk so far
         self.asked: list[str] = []  # prompts encoded so far
-        self.wait = threading.Event()  # while it is not set, encoding in bulk waits
-        self.wait.set()
-        self.waits_for = threading.Event()  # while it is not set, encoding a prompt waits
-        self.waits_for.set()
+        self.wait_bulk = threading.Event()  # while it is not set, encoding in bulk waits
+        self.wait_bulk.set()
+        self.wait_live = threading.Event()  # while it is not set, encoding a prompt waits
+        self.wait_live.set()
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
-        self.wait.wait(20)
+        self.wait_bulk.wait(20)
         self.texts += texts
         return self._vectors(texts)
 
     def encode_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
         self.asked.append(text)
-        assert self.waits_for.wait(20)
+        assert self.wait_live.wait(20)
         vectors = self._vectors([text, *(text[start:end] for start, end in spans)])
         return vectors[0], vectors[1:]
 
@@ -88,3 +90,8 @@ class Lenses:
 
     def close(self) -> None:
         pass
+
+
+def paths(answer: Suggestions) -> list[str]:
+    """The suggested LoRAs."""
+    return [suggestion.lora for suggestion in answer.suggestions]
