@@ -36,7 +36,7 @@ from ..rank.blend import Model, shipped
 from ..rank.rerank import Verdict
 from ..settings import Settings
 from ..types import Progress, ProgressSink
-from .common import add_json
+from .arguments import add_json, number
 from .laid import Laid
 
 
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--existing", action="store_true", help="also: only LoRAs that existed at the prompt's date")
     parser.add_argument("--without-triggers", action="store_true", help="also: trigger words removed from the prompts")
     parser.add_argument("--no-popularity", action="store_true", help="also: sidecars without downloads and ratings")
-    parser.add_argument("--bare", type=_share, default=0.0, metavar="SHARE", help="also: this share of files is bare")
+    parser.add_argument(
+        "--bare", type=number(0, 1), default=0.0, metavar="SHARE", help="also: this share of files is bare"
+    )
     parser.add_argument("--kinds", default=",".join(KINDS), metavar="LIST", help="kinds of sidecars beside --bare")
     parser.add_argument("--baseline", choices=("bm25",), help="also: BM25 over everything a LoRA's page says")
     parser.add_argument("--everything", action="store_true", help="all tasks and all of the above, with --bare 0.3")
@@ -66,16 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "that the shipped model was trained on)",
     )
     add_json(parser)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} must lie between 0 and 1")
-    return value
 
 
 def plan_of(args: argparse.Namespace) -> Plan:

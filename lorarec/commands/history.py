@@ -28,7 +28,8 @@ from ..database import FILE
 from ..errors import NotIndexed, UnknownLora, UsageError
 from ..host import PlainHost
 from ..present import console, number, plain, print_json, remark
-from .common import add_json, change_settings, opened, own_command
+from .arguments import add_json
+from .common import change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:

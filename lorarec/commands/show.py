@@ -12,7 +12,8 @@ import msgspec
 
 from ..present import console, plain, print_json
 from ..types import Claim, Lora, LoraDetails, Origin
-from .common import add_json, add_refresh, bring_up_to_date, opened
+from .arguments import add_json, add_refresh
+from .common import bring_up_to_date, opened
 
 if TYPE_CHECKING:
     from rich.console import Console
