@@ -69,7 +69,7 @@ class Example(Struct, frozen=True):
 class BaseModelGuess(Struct, frozen=True):
     """One entry of a distribution over base models."""
 
-    name: str  # canonical name, see catalog/base_model.py
+    name: str  # canonical name, see base_models.py
     probability: float  # 0..1; the entries of one LoRA sum to at most 1
     evidence: str  # e.g. "civitai.info:baseModel"
 

@@ -71,11 +71,6 @@ class LoraFile(Struct, frozen=True, gc=False):
         head, slash, _ = self.path.rpartition("/")
         return head + slash + name
 
-    @property
-    def has_header(self) -> bool:
-        """Whether the name says safetensors, whose header may be read."""
-        return self.path.lower().endswith(SAFETENSORS)
-
 
 Family = tuple[tuple[str, ...], tuple[str, ...]]  # names of sidecars, of previews
 

@@ -45,7 +45,7 @@ _Z_BLOCK = re.compile(r"^layers[._]\d{1,3}[._](?:attention|feed_forward)")
 
 
 def inspect(header: Header) -> TensorFacts:
-    """Judge a LoRA by its tensor names and shapes (formats.md, section 3). Never raises; an odd header says nothing."""
+    """Judge a LoRA by its tensor names and shapes. Never raises; an odd header says nothing."""
     try:
         shapes = {name: entry.shape for name, entry in _ENTRIES.decode(_without_metadata(header)).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

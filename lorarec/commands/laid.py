@@ -71,7 +71,7 @@ class Laid:
 
 
 class OpenLibrary:
-    """A recommender that speaks in bench ids; implements `protocol.Opened`."""
+    """A recommender that speaks in bench ids; implements `warm.Recalling`."""
 
     def __init__(self, recommender: Recommender, laid: dict[str, str], meter: ProgressSink | None = None) -> None:
         """``laid`` maps root-relative paths to bench ids."""

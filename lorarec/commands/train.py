@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 REMOVED = 0.3  # share of the calibrating prompts whose right LoRA is taken out of the library
 
-HELP = "fit the shipped blend and strength curve to a benchmark (for developers)"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""

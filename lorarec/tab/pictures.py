@@ -15,7 +15,6 @@ from .texts import Say
 if TYPE_CHECKING:
     from ..api.context import Context
 
-NEVER = "explicit"  # the level that blurs nothing
 _LARGEST = 768 * 1024  # bytes that are put into the page as data; what Pillow cannot shrink may be larger
 
 
