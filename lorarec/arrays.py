@@ -1,4 +1,4 @@
-"""Products of small arrays for live queries, always on the calling thread.
+"""What live queries do with small arrays: products, always on the calling thread, and distinct values.
 
 BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the
 work, and it takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in
@@ -33,3 +33,15 @@ def dots(left: Floats, right: Floats) -> Floats:
     for start in range(0, len(left), rows):
         np.matmul(left[start : start + rows], right.T, out=out[start : start + rows])
     return out
+
+
+def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct values, ascending, and where each comes first: (n,) -> (k,), (k,).
+
+    As ``np.unique``, whose first call imports numpy.ma: a tenth of what the first answer of a process takes.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    new = np.ones(len(values), np.bool_)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new], order[new]

@@ -123,6 +123,7 @@ class Recommender:
         self._adoptions = 0
         self._stepped = float("-inf")
         self._answers: Recent[Suggestions] = Recent(_ANSWERS)
+        self._warmed: Pipeline | None = None  # for which the encoder was loaded
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         store = VectorStore(self._database)
         self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy)
@@ -469,7 +470,9 @@ class Recommender:
             UsageError: ``top`` or a dial of the query is out of bounds.
         """
         started = time.perf_counter()
-        now, key = self._ready(), (query, top, self.state)
+        now = self._ready()
+        self._warm(now)
+        key = (query, top, self.state)
         if lap is not no_lap:  # measured: neither taken from memory nor kept
             return self._answer(now, query, top, started, lap)
         known = self._answers.get(key)
@@ -552,6 +555,13 @@ class Recommender:
         if asked.vectors is None and library.vectors is not None and asked.read.text:
             self._step_down_soon()
         return asked
+
+    def _warm(self, now: Ready) -> None:
+        """Load the encoder beside what else a first answer waits for."""
+        model = now.pipeline.library.models.get("semantic")
+        if self._warmed is not now.pipeline and model and self._encoders.available and not self._closed.is_set():
+            self._warmed = now.pipeline
+            self._beside.submit(self._encoders.warm, model)
 
     def _step_down_soon(self) -> None:
         """A query could not be encoded: see in the background whether a smaller profile can be."""

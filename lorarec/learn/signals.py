@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import dot, dots
+from ..arrays import distinct, dot, dots
 from .habits import UNKNOWN, Habits, habits
 from .past import Past
 
@@ -119,7 +119,7 @@ class Evidence:
         sources = [self._votes_words if self._votes is None else self._votes + self._votes_words]
         if self._together is not None:
             sources.append(np.where(self._together > self._plain * 1.01, self._together, 0))
-        return np.unique(np.concatenate([_top(values, count) for values in sources]))
+        return distinct(np.concatenate([_top(values, count) for values in sources]))[0]
 
     @cached_property
     def nearness(self) -> Floats:
