@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from . import library as library_module
 from . import settings as settings_module
-from .asking import ask, encode
+from .asking import ask, encode, warm
 from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
@@ -561,7 +561,7 @@ class Recommender:
         model = now.pipeline.library.models.get("semantic")
         if self._warmed is not now.pipeline and model and self._encoders.available and not self._closed.is_set():
             self._warmed = now.pipeline
-            self._beside.submit(self._encoders.warm, model)
+            self._beside.submit(warm, self._encoders, model)
 
     def _step_down_soon(self) -> None:
         """A query could not be encoded: see in the background whether a smaller profile can be."""

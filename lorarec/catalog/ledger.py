@@ -89,7 +89,8 @@ class Ledger:
         with self._database.read() as connection:
             # Straight from the driver: every scan reads this, and SQLAlchemy's rows would cost more than the query.
             cursor = connection.execute(query).cursor
-            return [Known(*row) for row in cursor.fetchall()] if cursor else []
+            # Row by row, since fetching all in one call would hold up every other thread.
+            return [Known(*row) for row in iter(cursor.fetchone, None)] if cursor else []
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Store described files: new ones get an id, known ones (by root and path) keep theirs."""

@@ -149,11 +149,6 @@ class Lender:
                 raise
             yield model
 
-    def warm(self, name: str) -> None:
-        """Load a model for the query that comes next; what stands against it, that query will hear."""
-        with contextlib.suppress(LorarecError), self.lend(name):
-            pass
-
     @contextmanager
     def lend_bulk(self, name: str, texts: int) -> Iterator[Encoder]:
         """Lend the encoder of a lens for many texts; what it needs is prepared now, however long that takes.
