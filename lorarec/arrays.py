@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+_MANY = 2000  # rows from which BLAS in blocks is quicker than the plain loop
 _ONE_THREAD = 65536 * 4  # multiplications up to which OpenBLAS keeps a matrix product on the calling thread
 
 
 def dot(matrix: Floats, vector: Floats) -> Floats:
     """``matrix @ vector``: (n, d) and (d,) -> (n,)."""
-    result: Floats = np.einsum(
-        "ij,j->i", matrix, vector
-    )  # a plain vectorised loop; BLAS would go parallel at 9,000 numbers
+    if len(matrix) >= _MANY:
+        return dots(matrix, vector[None])[:, 0]
+    # A plain vectorised loop, since BLAS would spread even this over the cores.
+    result: Floats = np.einsum("ij,j->i", matrix, vector)
     return result
 
 

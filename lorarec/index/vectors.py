@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..arrays import distinct, dots
+from ..arrays import distinct, dot, dots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -195,7 +195,7 @@ class NumpyIndex:
         order = np.lexsort((self._ids[rows], -scores))[:k]
         bound = self.tolerance * max(1.0, float(np.abs(near).max()))
         if len(rows) < self._count and float(near.min()) > float(scores[order[-1]]) - bound:
-            every = self._matrix[: self._count] @ query
+            every = dot(self._matrix[: self._count], query)
             return self._settle_all(query, every, k, bound)
         return scores[order], rows[order]
 
