@@ -1,13 +1,11 @@
-"""What the user makes and does: recorded, harvested, and laid out beside the library for suggestions to learn from."""
+"""What suggestions learn from the user's past: laid out beside the library in the background, and forgotten with it."""
 
 from __future__ import annotations
 
 import logging
-import os
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,39 +13,25 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from . import base_models, judging
+from . import judging
 from . import own as own_module
 from .catalog.store import Catalog
 from .database import Database
 from .encode.lender import Lender
 from .errors import BadFile, MissingPart, NotReady
-from .history.link import Links
-from .history.store import History, Policy
+from .history.reading import counted_elsewhere
 from .index.vector_store import VectorStore, text_hash
 from .judging import Judged
 from .library import Library
 from .own import Memories, Own
 from .pipeline import Pipeline
+from .recording import Recorder
 from .replay import Encode
 from .settings import Settings
-from .types import (
-    Cancelled,
-    Event,
-    EventKind,
-    Generation,
-    ImageFile,
-    Impression,
-    ProgressSink,
-    Query,
-    ShownLora,
-    Suggestions,
-    Use,
-)
+from .types import Cancelled, Event, EventKind, ProgressSink
 
 if TYPE_CHECKING:
     from .history.deleting import Deleted
-    from .history.harvest.harvest import HarvestReport
-    from .history.imports.importing import ImportReport
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +40,7 @@ LOOK_EVERY = 10.0  # seconds between looks for what other processes recorded
 LEARN_EVERY = 20.0  # seconds between two times of learning from what was recorded
 
 
-class Memory:
+class Memory(Recorder):
     """The history of one user with what suggestions take from it. Safe from many threads."""
 
     def __init__(
@@ -72,32 +56,28 @@ class Memory:
         busy: Callable[[], bool],
         learned: Callable[[], object] = lambda: None,
     ) -> None:
-        """Open the history.
+        """Open the history, see `Recorder`.
 
         Args:
             database: where it is kept.
             catalog: names and hashes of the LoRAs.
             store: vectors of the prompts.
             encoders: which encoder reads them.
-            settings: `history`, `history_exclude` and `project` count here.
-            roots: LoRA folders in order of precedence; a name that several could mean is looked for in these first.
+            settings: as for `Recorder`.
+            roots: LoRA folders in order of precedence.
             folder: where what is derived of it may be saved.
             user: whose history; None: nobody's, nothing is recorded.
-            busy: whether the host generates right now: encoding waits meanwhile.
+            busy: whether the host generates right now: encoding waits meanwhile, and so does reading files.
             learned: called in the background after something was learned there.
 
         Raises:
             StorageError: the history was written by a newer lorarec, or the database fails.
             UsageError: a pattern of `history_exclude` is none.
         """
-        self.user = user
-        self.history = History(database, user, Policy(settings.history, settings.history_exclude))
-        self._catalog, self._store, self._encoders, self._settings = catalog, store, encoders, settings
+        super().__init__(database, catalog, settings, roots, user, busy)
+        self._store, self._encoders, self._after = store, encoders, learned
         # One folder for each user: nobody may see what was derived of another's history.
         self._folder = folder / "own" / own_module.digest(user or "")
-        self._roots = {root: number for number, root in enumerate(roots)}
-        self._busy = busy
-        self._after = learned
         self._now: tuple[str, Own | None] = ("", None)  # key of the library, and what is known beside it
         self._memories: Memories | None = None
         self._swapping = threading.Lock()  # held while these two change, so that what is newer stays
@@ -107,159 +87,14 @@ class Memory:
         self._worker: threading.Thread | None = None
         self._seen = ""  # version of the history that was learned last
         self._looked = self._learned = float("-inf")
-        self._links: tuple[int, Links] | None = None
         self._placed: tuple[tuple[int, str], dict[str, int]] | None = None
         self.renewals = 0  # how often what suggestions take from here was renewed
 
-    # -- recording --------------------------------------------------------------------------------------------------
-
-    @property
-    def links(self) -> Links:
-        """From names and hashes in images to installed LoRAs; built once per state of the catalogue."""
-        version = self._catalog.version()
-        kept = self._links
-        if kept is None or kept[0] != version:
-            loras = self._catalog.loras(include_missing=True)
-            loras.sort(key=lambda lora: self._roots.get(lora.root, len(self._roots)))
-            kept = (version, Links(loras))
-            self._links = kept
-        return kept[1]
-
-    def record_generation(self, generation: Generation, images: Sequence[str] = ()) -> bool:
-        """Remember what was just made, with the image files it gave; False if it may not be remembered.
-
-        Files that are not there (any more) are left out.
-        """
-        if not self.history.recording:
-            return False
-        generation = replace(
-            generation,
-            base_model=generation.base_model or base_models.named(generation.checkpoint),
-            project=generation.project or self._settings.project,
-        )
-        found: list[ImageFile | None] = list(_files(images))
-        added = self.history.add_generations([(generation, image) for image in found or [None]], self.links)
-        return not added.excluded
-
-    def record_shown(self, query: Query, answer: Suggestions, *, at: float | None = None) -> int | None:
-        """Remember an answer that the user saw; its number, or None if it may not be remembered."""
-        if not answer.suggestions or not self.history.recording:
-            return None
-        links = self.links
-        shown = tuple(ShownLora(one.id, one.score, one.propensity) for one in answer.suggestions)
-        impression = Impression(
-            at=time.time() if at is None else at,
-            prompt=query.prompt,
-            shown=shown,
-            base_model=base_models.named(query.base_model),
-            active=tuple(filter(None, (links(Use(name=active.name)).lora for active in query.active))),
-            project=self._settings.project,
-        )
-        return self.history.add_impression(impression)
-
     def record_event(self, event: Event) -> int | None:
-        """Remember what the user did; its number, or None if it may not be remembered. Wishes count at once."""
-        number = self.history.add_event(event)
+        """Remember what the user did, see `Recorder`. Wishes count at once."""
+        number = super().record_event(event)
         self._looked = float("-inf")
         return number
-
-    def harvest(
-        self,
-        folders: Sequence[str | os.PathLike[str]],
-        progress: ProgressSink | None = None,
-        cancelled: Cancelled | None = None,
-    ) -> HarvestReport:
-        """Learn from the images below some folders, see `history.harvest`.
-
-        Raises:
-            UsageError: nothing may be recorded.
-            StorageError: the database fails.
-        """
-        from .history.harvest.harvest import harvest
-
-        links = self.links
-        return harvest(
-            self.history,
-            folders,
-            links,
-            known=links.known,
-            progress=progress,
-            cancelled=cancelled,
-            paused=self._busy,
-        )
-
-    def import_usage(
-        self,
-        paths: Sequence[str | Path],
-        progress: ProgressSink | None = None,
-        cancelled: Cancelled | None = None,
-    ) -> ImportReport:
-        """Take over what other tools counted or kept, see `history.imports`.
-
-        Raises:
-            UsageError: nothing may be recorded.
-            BadFile: a path is nothing that can be imported.
-        """
-        from .history.imports.importing import import_usage
-
-        links = self.links
-        return import_usage(
-            self.history,
-            paths,
-            links,
-            known=links.known,
-            progress=progress,
-            cancelled=cancelled,
-            paused=self._busy,
-        )
-
-    def delete(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        lora: str | None = None,
-        pattern: str | None = None,
-        everything: bool = False,
-        vectors: bool = True,
-    ) -> Deleted:
-        """Delete from the history, see `History.delete`, and all that was derived of it.
-
-        ``vectors`` False keeps those of the prompts, for a benchmark that asks again.
-
-        Raises:
-            UsageError: nothing was said to be deleted, or the pattern is none.
-        """
-
-        def texts() -> set[str]:
-            return {own_module.clean(one.prompt) for one in self.history.past() if one.prompt}
-
-        self._hurry.set()
-        with self._learning:
-            self._hurry.clear()
-            before = texts() if vectors else set()
-
-            def forget() -> None:
-                # Hosts with other LoRA folders keep theirs beside it in this data folder.
-                for folder in {self._folder, *self._folder.parents[2].glob(f"*/own/{self._folder.name}")}:
-                    own_module.forget(folder)
-                    judging.forget(folder)
-                if vectors:
-                    self._store.remove([text_hash(text) for text in before - texts()])
-
-            deleted = self.history.delete(
-                since=since,
-                until=until,
-                lora=lora,
-                pattern=pattern,
-                everything=everything,
-                before_wiping=forget,
-            )
-            with self._swapping:
-                self._memories, self._seen, self._now = None, "", ("", None)
-        return deleted
-
-    # -- learning ---------------------------------------------------------------------------------------------------
 
     def own(self, library: Library) -> Own | None:
         """What is known beside a library; None if nothing is, or not yet.
@@ -316,11 +151,9 @@ class Memory:
                 self._show(None, library, version)
                 return
             told = own_module.read_prompts(past, kept)
-            counted = self._counted()
+            counted = counted_elsewhere(self.history.usage())
             vectors, missing = self._vectors(told.texts, encoder)
-            project = self._settings.project
-
-            place = self._place(library)
+            project, place = self._settings.project, self._place(library)
 
             def laid(matrix: Floats | None, known: Memories | None) -> Memories:
                 return own_module.build(
@@ -365,8 +198,7 @@ class Memory:
 
     def judge(self, library: Library, pipeline: Pipeline, encode: Encode, stop: Cancelled = lambda: False) -> Judged:
         """Fit and judge the user's own weights anew, see `judging`; the verdict is kept."""
-        kept = self._memories if self._memories is not None and self._memories.library == library.key else None
-        found = judging.judge_history(self.history, kept, library, pipeline, encode, stop)
+        found = judging.judge_history(self.history, self._beside(library), library, pipeline, encode, stop)
         if not stop():
             try:
                 judging.save(found, self._folder)
@@ -377,6 +209,52 @@ class Memory:
     def judgement_due(self) -> bool:
         """Whether enough is new to judge again."""
         return judging.due(self.judged(), self._memories)
+
+    def delete(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        lora: str | None = None,
+        pattern: str | None = None,
+        everything: bool = False,
+        vectors: bool = True,
+    ) -> Deleted:
+        """Delete from the history, see `History.delete`, and all that was derived of it.
+
+        ``vectors`` False keeps those of the prompts, for a benchmark that asks again.
+
+        Raises:
+            UsageError: nothing was said to be deleted, or the pattern is none.
+        """
+
+        def texts() -> set[str]:
+            return {own_module.clean(one.prompt) for one in self.history.past() if one.prompt}
+
+        self._hurry.set()
+        with self._learning:
+            self._hurry.clear()
+            before = texts() if vectors else set()
+
+            def forget() -> None:
+                # Hosts with other LoRA folders keep theirs beside it in this data folder.
+                for folder in {self._folder, *self._folder.parents[2].glob(f"*/own/{self._folder.name}")}:
+                    own_module.forget(folder)
+                    judging.forget(folder)
+                if vectors:
+                    self._store.remove([text_hash(text) for text in before - texts()])
+
+            deleted = self.history.delete(
+                since=since,
+                until=until,
+                lora=lora,
+                pattern=pattern,
+                everything=everything,
+                before_wiping=forget,
+            )
+            with self._swapping:
+                self._memories, self._seen, self._now = None, "", ("", None)
+        return deleted
 
     def close(self) -> None:
         """Stop learning, and wait for a background thread to end."""
@@ -418,18 +296,21 @@ class Memory:
             self._seen, self._learned = version, time.monotonic()
 
     def _swap(self, library: Library) -> Own | None:
-        """Put the memories, if they were laid out beside this library, and the wishes of now in place."""
-        kept = self._memories if self._memories is not None and self._memories.library == library.key else None
+        """Put the memories and the wishes of now in place."""
         history = self.history
         events = (
             history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS, EventKind.REMOVE))
             if self._settings.history
             else []
         )
-        own = own_module.own(kept, library, history.opinions(), history.hidden(), events)
+        own = own_module.own(self._beside(library), library, history.opinions(), history.hidden(), events)
         self._now = (library.key, own)
         self.renewals += 1
         return own
+
+    def _beside(self, library: Library) -> Memories | None:
+        """The memories if they were laid out beside this library."""
+        return self._memories if self._memories is not None and self._memories.library == library.key else None
 
     def _vectors(self, texts: Sequence[str], encoder: str) -> tuple[Floats | None, int]:
         """Stored vectors of texts, None if there are none at all, and how many are missing."""
@@ -451,27 +332,3 @@ class Memory:
                         place.setdefault(lora.id, content[lora.fingerprint])
             self._placed = (state, place)
         return self._placed[1]
-
-    def _counted(self) -> dict[str, float]:
-        """Uses that other tools counted, by catalogue id; of several tools the one that counted most."""
-        by_source: dict[str, dict[str, float]] = {}
-        for row in self.history.usage():
-            if row.lora:
-                counts = by_source.setdefault(row.source, {})
-                counts[row.lora] = counts.get(row.lora, 0.0) + row.count
-        most: dict[str, float] = {}
-        for counts in by_source.values():
-            for lora, count in counts.items():
-                most[lora] = max(most.get(lora, 0.0), count)
-        return most
-
-
-def _files(images: Sequence[str]) -> Iterator[ImageFile]:
-    """Those of the paths that are files."""
-    for path in images:
-        try:
-            state = Path(path).stat()
-        except (OSError, ValueError):  # a name with a null character is no file either
-            continue
-        if stat.S_ISREG(state.st_mode):
-            yield ImageFile(str(Path(path).absolute()), state.st_size, state.st_mtime_ns)

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+import chromium
+import hub
+
 ROOT = Path(__file__).resolve().parent.parent
 ODD_NAME = "lora-recommender.v1"  # neither an identifier nor a package name: a folder as users have them
 SHIPPED = (
@@ -95,6 +98,18 @@ def make_lora() -> MakeLora:
 
 
 @pytest.fixture
+def loras_named(tmp_path: Path) -> Callable[..., Path]:
+    """Writes LoRAs of which nothing is known but their names: ``loras_named("alpha", "bravo")``; the folder."""
+
+    def write(*names: str) -> Path:
+        for number, name in enumerate(names):
+            write_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
+        return tmp_path / "loras"
+
+    return write
+
+
+@pytest.fixture
 def mini_library(tmp_path: Path) -> Path:
     """A LoRA folder with six LoRAs, each described by another kind of source; returns the folder."""
     root = tmp_path / "loras"
@@ -159,30 +174,27 @@ def mini_library(tmp_path: Path) -> Path:
     return root
 
 
-def load_helper(name: str) -> ModuleType:
-    """A module of ``tests/hosts``."""
-    known = f"lorarec_tests_{name}"
-    if known not in sys.modules:
-        spec = importlib.util.spec_from_file_location(known, ROOT / "tests" / "hosts" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[known] = module
-        spec.loader.exec_module(module)
-    return sys.modules[known]
-
-
 @pytest.fixture(scope="session")
 def save() -> Callable[..., Path]:
     """Writes a tiny encoder: ``save(path, family, pooling=…, window=…, lower=…, seed=…)``."""
-    save_model: Callable[..., Path] = load_helper("tiny_encoder").save_model
-    return save_model
+    import tiny_encoder
+
+    return tiny_encoder.save_model
 
 
 @pytest.fixture(scope="session")
 def serve_model() -> Callable[..., AbstractContextManager[Any]]:
     """A model hub with one model, while a block lasts: ``with serve_model(name, {path: bytes}) as hub``."""
-    hub = load_helper("hub")
-    return lambda name, files: hub.serving(hub.Hub(name, files))  # type: ignore[no-any-return]
+    return lambda name, files: hub.serving(hub.Hub(name, files))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chromium.Browser]:
+    """One headless Chromium for all tests, whose pages share nothing; skips where there is none."""
+    if chromium.find() is None:
+        pytest.skip("Chromium is not installed")
+    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 class _Barrier(importlib.abc.MetaPathFinder):

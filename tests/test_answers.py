@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
+from letters import LetterEncoder
 from lorarec import asking, sample
 from lorarec.encode.lender import Lender
 from lorarec.index.lexical import LexicalIndex
@@ -29,37 +26,12 @@ PARTS = {
 }
 
 
-class Letters:
-    """A vector counts the letters of its text."""
-
-    model_id, dim, window = "letters", 26, 512
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.waits_for = threading.Event()  # as a real one takes its time
-        self.waits_for.set()
-
-    def encode(self, texts: Sequence[str], progress: Any = None) -> NDArray[np.float32]:
-        counts = np.asarray([[text.lower().count(chr(97 + at)) for at in range(26)] for text in texts], np.float32)
-        lengths = np.linalg.norm(counts, axis=1, keepdims=True)
-        result: NDArray[np.float32] = counts / np.maximum(lengths, 1)
-        return result
-
-    def encode_spans(
-        self, text: str, spans: Sequence[tuple[int, int]]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        self.asked.append(text)
-        assert self.waits_for.wait(20)
-        vectors = self.encode([text, *(text[start:end] for start, end in spans)])
-        return vectors[0], vectors[1:]
-
-
 @pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
+def letters(monkeypatch: pytest.MonkeyPatch) -> LetterEncoder:
     """The encoder of every lens."""
-    encoder = Letters()
+    encoder = LetterEncoder()
     monkeypatch.setattr(Lender, "available", True)
-    models = dict.fromkeys(("semantic", "artistic", "technical"), "letters")
+    models = dict.fromkeys(("semantic", "artistic", "technical"), encoder.model_id)
     monkeypatch.setattr(Lender, "model_ids", lambda self: models)
     monkeypatch.setattr(Lender, "adopt", lambda self, found: found == models)
     monkeypatch.setattr(Lender, "lend", lambda self, name: nullcontext(encoder))
@@ -69,7 +41,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> Letters:
 
 
 @pytest.fixture
-def recommender(tmp_path: Path, letters: Letters) -> Iterator[Recommender]:
+def recommender(tmp_path: Path, letters: LetterEncoder) -> Iterator[Recommender]:
     """The bundled sample collection, fully indexed."""
     sample.write(tmp_path / "loras")
     with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=Settings()) as opened:
@@ -82,7 +54,7 @@ def timeless(answer: Suggestions) -> Suggestions:
     return replace(answer, took_ms=0.0)
 
 
-def test_the_same_question_is_encoded_once_and_answered_alike(recommender: Recommender, letters: Letters) -> None:
+def test_the_same_question_is_encoded_once_and_answered_alike(recommender: Recommender, letters: LetterEncoder) -> None:
     first = recommender.recommend(Query(prompt=PROMPTS[0]))
     assert letters.asked == [PROMPTS[0]]
     again = recommender.recommend(Query(prompt=PROMPTS[0]))
@@ -92,7 +64,7 @@ def test_the_same_question_is_encoded_once_and_answered_alike(recommender: Recom
     assert len(letters.asked) == 3, "another question is another answer"
 
 
-def test_what_changes_answers_ends_a_kept_one(recommender: Recommender, letters: Letters, tmp_path: Path) -> None:
+def test_what_changes_answers_ends_a_kept_one(recommender: Recommender, letters: LetterEncoder, tmp_path: Path) -> None:
     query = Query(prompt=PROMPTS[0])
     best = recommender.recommend(query).suggestions[0]
     recommender.memory.record_event(Event(kind=EventKind.HIDE, lora=best.id, at=1.0))
@@ -113,17 +85,17 @@ def test_parts_add_up_to_the_same_answer(recommender: Recommender) -> None:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_second_thread_changes_nothing(
-    recommender: Recommender, letters: Letters, monkeypatch: pytest.MonkeyPatch, prompt: str
+    recommender: Recommender, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch, prompt: str
 ) -> None:
     alone = recommender.recommend(Query(prompt=prompt), 20, Laps())
     monkeypatch.setattr(asking, "MANY", 1)
     look_up = asking.match
 
     def beside(lexical: LexicalIndex, terms: Mapping[str, float]) -> Words:
-        letters.waits_for.set()  # the encoder waits for this thread, else it would never come to an end
+        letters.wait_live.set()  # the encoder waits for this thread, else it would never come to an end
         return look_up(lexical, terms)
 
     monkeypatch.setattr(asking, "match", beside)
-    letters.waits_for.clear()
+    letters.wait_live.clear()
     assert timeless(recommender.recommend(Query(prompt=prompt), 20)) == timeless(alone)
-    assert letters.waits_for.is_set() == bool(prompt), "nothing is looked up where nothing is encoded"
+    assert letters.wait_live.is_set() == bool(prompt), "nothing is looked up where nothing is encoded"

@@ -14,11 +14,9 @@ from lorarec.judging import AGAIN, FILE, Judged
 from lorarec.rank import personal
 from lorarec.rank.rerank import LEAST, Verdict
 from lorarec.recommender import Recommender
-from lorarec.settings import Settings
 from lorarec.types import Generation, Use
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
 SHIPPED = personal.shipped().weights
 PASSED = Judged(
@@ -28,10 +26,8 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture
-def roots(tmp_path: Path, make_lora: Make) -> Path:
-    for number, name in enumerate(NAMES):
-        make_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
-    return tmp_path / "loras"
+def roots(loras_named: Callable[..., Path]) -> Path:
+    return loras_named(*NAMES)
 
 
 @pytest.fixture

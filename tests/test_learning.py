@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from lorarec.recommender import Recommender
-from lorarec.settings import Settings
 from lorarec.types import Active, Event, EventKind, Generation, Query, Suggestion, Use
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 CITY = ("alpha", "bravo", "charlie", "delta")
 FOREST = ("echo", "foxtrot", "golf", "hotel")
 CITY_PROMPTS = (
@@ -27,11 +26,9 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture
-def roots(tmp_path: Path, make_lora: Make) -> Path:
+def roots(loras_named: Callable[..., Path]) -> Path:
     """LoRAs whose names say nothing about a prompt, so that only the past can tell them apart."""
-    for number, name in enumerate((*CITY, *FOREST, "india", "juliett", "kilo", "lima", "mike", "november")):
-        make_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
-    return tmp_path / "loras"
+    return loras_named(*CITY, *FOREST, "india", "juliett", "kilo", "lima", "mike", "november")
 
 
 @pytest.fixture
@@ -163,7 +160,7 @@ def test_a_dismissal_counts_at_its_prompt_more_than_elsewhere(recommender: Recom
 
 
 def test_wishes_hold_with_the_history_off_and_nothing_else_is_recorded(roots: Path, tmp_path: Path) -> None:
-    off = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY, history=False)
+    off = replace(WORDS_ONLY, history=False)
     with Recommender.open([roots], tmp_path / "data", settings=off) as recommender:
         recommender.refresh()
         assert not recommender.memory.record_generation(made("alpha", ["alpha"], 1))
@@ -182,7 +179,7 @@ def test_history_switched_off_falls_back_to_the_shared_ranking(roots: Path, tmp_
         cold = [(one.lora, one.score) for one in asked(recommender, "neon city")]
         remember(recommender, two_tastes())
         assert [(one.lora, one.score) for one in asked(recommender, "neon city")] != cold
-    off = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY, history=False)
+    off = replace(WORDS_ONLY, history=False)
     with Recommender.open([roots], tmp_path / "data", settings=off) as recommender:
         recommender.refresh()
         assert [(one.lora, one.score) for one in asked(recommender, "neon city")] == cold
@@ -236,7 +233,7 @@ def test_what_is_deleted_is_forgotten_at_once_everywhere(roots: Path, tmp_path: 
 
 
 def test_another_project_counts_little(roots: Path, tmp_path: Path) -> None:
-    settings = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY, project="book")
+    settings = replace(WORDS_ONLY, project="book")
     with Recommender.open([roots], tmp_path / "data", settings=settings) as recommender:
         recommender.refresh()
         past = [made("neon city", ["alpha"], seed, project="poster") for seed in range(12)]

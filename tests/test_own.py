@@ -18,10 +18,10 @@ from lorarec.library import Library
 from lorarec.own import Memories
 from lorarec.prompt.read import read
 from lorarec.rank.signals import FAMILIES, PERSONAL
-from lorarec.types import Event, EventKind, Lora, PastGeneration, PastUse, Query, Role, RoleGuess
+from lorarec.types import Event, EventKind, Lora, PastGeneration, Query, Role, RoleGuess
+from traces import NOW, remembered
 
 MODELS = {"semantic": "m", "artistic": "m", "technical": "m"}
-NOW = 1.7e9
 LORAS = tuple(
     Lora(
         id=name,
@@ -53,21 +53,7 @@ LIBRARY: Library = library_module.build(LORAS, "key", MODELS, fetch)
 def made(
     number: int, prompt: str | None, uses: str = "a", strength: float | None = 0.6, **fields: object
 ) -> PastGeneration:
-    values: dict[str, object] = {
-        "id": number + 1,
-        "made": NOW + number,
-        "prompt": prompt,
-        "negative": None,
-        "base_model": "",
-        "checkpoint": "",
-        "project": "",
-        "host": "",
-        "loras": tuple(PastUse(name, name, strength, "name") for name in uses),
-        "images": 0,
-        "deleted": 0,
-        "liked": 0,
-    }
-    return PastGeneration(**{**values, **fields})  # type: ignore[arg-type]
+    return remembered(number, prompt, dict.fromkeys(uses, strength), **fields)
 
 
 def remember(past: Sequence[PastGeneration], known: Memories | None = None, meaning: bool = True) -> Memories:

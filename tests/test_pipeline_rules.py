@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lorarec.errors import UsageError
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.types import Active, Query, Role, Safety, Suggestion, Suggestions
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(
-    encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY, diversity=0.0, min_score=0.0
-)
+PLAIN = replace(WORDS_ONLY, diversity=0.0, min_score=0.0)
 
 Make = Callable[..., Path]
 Open = Callable[..., Recommender]
@@ -57,7 +56,7 @@ def open_library(tmp_path: Path, make_lora: Make) -> Iterator[Open]:
     """``open_library({path: sidecars})`` lays the files down, indexes them and opens a recommender."""
     opened: list[Recommender] = []
 
-    def open_(files: dict[str, dict[str, Any] | None], settings: Settings = WORDS_ONLY) -> Recommender:
+    def open_(files: dict[str, dict[str, Any] | None], settings: Settings = PLAIN) -> Recommender:
         place = tmp_path / f"{len(opened)}"
         for number, (path, sidecars) in enumerate(files.items()):
             make_lora(place / "loras" / path, sidecars=sidecars, seed=number)
@@ -188,10 +187,8 @@ def test_a_safe_prompt_gets_no_unsafe_suggestion(open_library: Open) -> None:
 
 
 def test_the_setting_decides_where_the_query_does_not(open_library: Open) -> None:
-    from msgspec.structs import replace
-
     files = {"explicit.safetensors": page("Knight", ["redknight"], level=16), "other.safetensors": OWL}
-    recommender = open_library(files, replace(WORDS_ONLY, safety="explicit"))
+    recommender = open_library(files, replace(PLAIN, safety="explicit"))
     assert ask(recommender, "redknight")[0] == "explicit.safetensors"
 
 
@@ -321,7 +318,7 @@ def test_same_prompt_same_index_same_answer(many: Recommender, tmp_path: Path) -
 
     first = answer(many)
     assert all(answer(many) == first for _ in range(3))
-    with Recommender.open(many.roots, many.data_dir, settings=WORDS_ONLY) as other:
+    with Recommender.open(many.roots, many.data_dir, settings=PLAIN) as other:
         assert other.version == many.version and answer(other) == first
 
 

@@ -12,32 +12,12 @@ from lorarec import replay as module
 from lorarec.rank.personal import INPUTS
 from lorarec.recommender import Recommender
 from lorarec.replay import Moment, moments, replay
-from lorarec.settings import Settings
-from lorarec.types import Event, EventKind, Generation, Impression, PastGeneration, PastUse, ShownLora, Use
+from lorarec.types import Event, EventKind, Generation, Impression, PastGeneration, ShownLora, Use
+from traces import NOW, remembered
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
-NOW = 1.7e9
 Make = Callable[..., Path]
-
-
-def past(number: int, prompt: str | None, uses: str = "a", **fields: object) -> PastGeneration:
-    values: dict[str, object] = {
-        "id": number + 1,
-        "made": NOW + number,
-        "prompt": prompt,
-        "negative": None,
-        "base_model": "",
-        "checkpoint": "",
-        "project": "",
-        "host": "",
-        "loras": tuple(PastUse(name.strip(), name, 0.8, "name") for name in uses),
-        "images": 0,
-        "deleted": 0,
-        "liked": 0,
-    }
-    return PastGeneration(**{**values, **fields})  # type: ignore[arg-type]
 
 
 def impression(at: float, prompt: str, shown: str) -> Impression:
@@ -53,10 +33,10 @@ def insert(lora: str, number: int | None, kind: EventKind = EventKind.INSERT) ->
 
 def test_a_prompt_with_its_loras_is_a_moment_once_however_many_images_came_of_it() -> None:
     told = [
-        past(0, "a castle <lora:a:1>", "a"),
-        past(1, "(a castle)", "a"),
-        past(2, "a castle", "ab"),
-        past(3, "deer", "a"),
+        remembered(0, "a castle <lora:a:1>", "a"),
+        remembered(1, "(a castle)", "a"),
+        remembered(2, "a castle", "ab"),
+        remembered(3, "deer", "a"),
     ]
     found = moments(told, (), {})
     assert [(one.at - NOW, one.prompt, "".join(sorted(one.chosen))) for one in found] == [
@@ -68,7 +48,14 @@ def test_a_prompt_with_its_loras_is_a_moment_once_however_many_images_came_of_it
 
 
 @pytest.mark.parametrize(
-    "nothing", [past(0, None), past(0, ""), past(0, "<lora:a:1>"), past(0, "castle", ""), past(0, "x", " ")]
+    "nothing",
+    [
+        remembered(0, None),
+        remembered(0, ""),
+        remembered(0, "<lora:a:1>"),
+        remembered(0, "castle", ""),
+        remembered(0, "x", " "),
+    ],
 )
 def test_without_prompt_or_known_lora_there_is_no_moment(nothing: PastGeneration) -> None:
     assert moments([nothing], (), {}) == []
@@ -97,7 +84,7 @@ def test_of_an_answer_what_was_inserted_was_chosen_among_what_was_shown() -> Non
 
 def test_both_kinds_come_in_order_of_time_and_of_many_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 3)
-    told = [past(number, f"castle {number}") for number in range(4)]
+    told = [remembered(number, f"castle {number}") for number in range(4)]
     found = moments(told, [insert("b", 1)], {1: impression(NOW + 2.5, "deer", "ab")})
     assert [one.prompt for one in found] == ["castle 2", "deer", "castle 3"]
 
@@ -106,10 +93,8 @@ def test_both_kinds_come_in_order_of_time_and_of_many_the_latest(monkeypatch: py
 
 
 @pytest.fixture
-def recommender(tmp_path: Path, make_lora: Make) -> Iterator[Recommender]:
-    for number, name in enumerate(NAMES):
-        make_lora(tmp_path / "loras" / f"{name}.safetensors", {"ss_output_name": name}, seed=number)
-    with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=WORDS_ONLY) as opened:
+def recommender(tmp_path: Path, loras_named: Callable[..., Path]) -> Iterator[Recommender]:
+    with Recommender.open([loras_named(*NAMES)], tmp_path / "data", settings=WORDS_ONLY) as opened:
         opened.refresh()
         yield opened
 

@@ -1,16 +1,14 @@
 """Photographs the panel in headless Chromium: the pictures of docs/panel.md, or with ``--all DIR`` every state.
 
-Run it from the repository root: ``python docs/images/panel.py``. It needs Chromium, Pillow and
-the default encoder. The server, its answers
-and the panel are real, over the bundled sample collection with drawn pictures; what cannot be waited for (an index that
-is half built, a download) is put into the server's mouth.
+Run it from the repository root: ``python docs/images/panel.py``. It needs Chromium, Pillow and the default encoder. The
+server, its answers and the panel are real, over the bundled sample collection with drawn pictures; what cannot be
+waited for (an index that is half built, a download) is put into the server's mouth.
 """
 
 from __future__ import annotations
 
 import argparse
 import colorsys
-import importlib.util
 import io
 import json
 import subprocess
@@ -25,8 +23,9 @@ from PIL import Image, ImageDraw
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "hosts")]
 
+import chromium  # noqa: E402
 from lorarec import sample  # noqa: E402 - of this repository, installed or not
 
 PROMPT = "a knight in armor, oil painting of a castle, a red dragon in the sky"
@@ -182,11 +181,6 @@ class _serving:
     """A browser and the address of a real server over the sample collection."""
 
     def __init__(self, place: Path) -> None:
-        spec = importlib.util.spec_from_file_location("chromium", ROOT / "tests" / "hosts" / "chromium.py")
-        assert spec is not None and spec.loader is not None
-        self._chromium = importlib.util.module_from_spec(spec)
-        sys.modules["chromium"] = self._chromium
-        spec.loader.exec_module(self._chromium)
         self._place = place
 
     def __enter__(self) -> tuple[Any, str]:
@@ -204,11 +198,11 @@ class _serving:
         self._server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._server.stdout is not None
         url = self._server.stdout.readline().strip()
-        self._browser = self._chromium.Browser(place / "profile")
+        self._browser = chromium.Browser(place / "profile")
         page = self._browser.page(url)
         page.wait("document.querySelector('.lr-panel')?.dataset.phase === 'empty'", 60)
         full = f"fetch('{url}lorarec/v1/index').then((answer) => answer.json()).then((index) => index.stage)"
-        self._chromium.wait_for(lambda: page.run(full) == "full", 120, "the index has vectors")
+        chromium.wait_for(lambda: page.run(full) == "full", 120, "the index has vectors")
         page.close()
         return self._browser, url
 

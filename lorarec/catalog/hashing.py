@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from ..errors import BadFile
 from ..meter import Meter, Stopped
+from ..paths import printable
 from ..types import Cancelled, ProgressSink, ScanProblem
 from .files import SAFETENSORS
 from .ledger import Hashes, Known
 from .store import Catalog
-from .walk import printable
 
 CHUNK = 4 * 1024 * 1024
 COMMIT_BYTES = 256 * 1024 * 1024  # store results after so many bytes read: a killed run repeats no more

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadFile
 from ..meter import Gate, Meter, Stopped
+from ..paths import printable
 from ..types import Cancelled, Lora, ProgressSink, ScanProblem, ScanReport
 from .compare import Difference, compare
 from .files import LoraFile
@@ -21,7 +22,7 @@ from .fingerprint import fingerprint
 from .ledger import Entry, pack
 from .partners import pair, suspected
 from .store import Catalog
-from .walk import Walk, printable
+from .walk import Walk
 
 if TYPE_CHECKING:
     from .describe import Described

@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from pathlib import Path
 
+from ..paths import Identity, absolute, identity, printable, unstorable
 from ..types import ScanProblem
 from .files import READERS, STATED, LoraFile, group
 
 LONG_STAMP = 160  # characters; longer ones are stored as a digest
 MAX_NAMES = 8  # under how many names one real folder is listed; folders linked into each other would explode
-
-_Identity = tuple[int, int] | str
 
 
 class Walk:
@@ -39,13 +37,13 @@ class Walk:
             exclude: never list below these root-relative folders; wins over ``include``.
             on_folder: called before each folder is read; returning True ends the walk.
         """
-        self.roots = unique_roots(roots)
+        self.roots = absolute(roots)
         self.problems: list[ScanProblem] = []
         self._include = [_folder_key(folder) for folder in include if _folder_key(folder)]
         self._exclude = [_folder_key(folder) for folder in exclude if _folder_key(folder)]
         self._on_folder = on_folder or (lambda: False)
-        self._listed: dict[_Identity, str] = {}  # real folder -> the root that listed it
-        self._visits: dict[tuple[str, _Identity], int] = {}
+        self._listed: dict[Identity, str] = {}  # real folder -> the root that listed it
+        self._visits: dict[tuple[str, Identity], int] = {}
 
     def __iter__(self) -> Iterator[list[LoraFile]]:
         """The LoRA files of one folder after the other, sorted by name within each."""
@@ -53,24 +51,24 @@ class Walk:
             if not self._storable(root):
                 continue
             # An explicit stack: a folder tree may be deeper than Python's recursion.
-            stack: list[tuple[str, str, tuple[_Identity, ...]]] = [(root, "", ())]
+            stack: list[tuple[str, str, tuple[Identity, ...]]] = [(root, "", ())]
             while stack:
                 if self._on_folder():
                     return
                 folder, prefix, chain = stack.pop()
                 try:
-                    identity = _identify(folder)
-                    if identity in chain or self._too_often(root, identity, folder):
+                    real = identity(folder)
+                    if real in chain or self._too_often(root, real, folder):
                         continue
                     with os.scandir(folder) as entries:
                         listing = list(entries)  # now, for listing itself may fail
                 except OSError as error:
                     self._unreadable(root, folder, prefix, error)
                     continue
-                chain = (*chain, identity)
-                wanted = self._included(prefix) and self._listed.setdefault(identity, root) == root
+                chain = (*chain, real)
+                wanted = self._included(prefix) and self._listed.setdefault(real, root) == root
                 files: dict[str, tuple[int, int] | OSError | None] = {}
-                folders: list[tuple[str, str, tuple[_Identity, ...]]] = []
+                folders: list[tuple[str, str, tuple[Identity, ...]]] = []
                 for entry in listing:
                     name = entry.name
                     try:
@@ -125,8 +123,8 @@ class Walk:
     def _excluded(self, folder: str) -> bool:
         return bool(self._exclude) and _below(folder, self._exclude)
 
-    def _too_often(self, root: str, identity: _Identity, folder: str) -> bool:
-        visits = self._visits[root, identity] = self._visits.get((root, identity), 0) + 1
+    def _too_often(self, root: str, real: Identity, folder: str) -> bool:
+        visits = self._visits[root, real] = self._visits.get((root, real), 0) + 1
         if visits == MAX_NAMES + 1:
             self.problems.append(
                 ScanProblem(
@@ -137,13 +135,9 @@ class Walk:
         return visits > MAX_NAMES
 
     def _storable(self, path: str) -> bool:
-        try:
-            path.encode("utf-8")
-        except UnicodeEncodeError:
-            # Neither host can put such a name into a prompt, a workflow or JSON.
-            self.problems.append(ScanProblem(printable(path), "left out: its name is not valid Unicode; rename it"))
-            return False
-        return True
+        problem = unstorable(path)
+        self.problems += [problem] if problem else []
+        return problem is None
 
     def _unreadable(self, root: str, folder: str, prefix: str, error: OSError) -> None:
         reason = error.strerror or type(error).__name__
@@ -152,23 +146,6 @@ class Walk:
         else:
             text = f"LoRA folder cannot be read ({reason}); its LoRAs count as missing until it is back"
         self.problems.append(ScanProblem(printable(folder), text))
-
-
-def unique_roots(roots: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The roots as absolute paths without links resolved, each once, in order."""
-    # abspath, for resolve() would follow links and name files as the hosts do not.
-    return list(dict.fromkeys(os.path.abspath(Path(root).expanduser()) for root in roots))  # noqa: PTH100
-
-
-def printable(path: str | Path) -> str:
-    """A path that any console and JSON can carry: what is no valid Unicode appears as an escape."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _identify(folder: str) -> _Identity:
-    status = Path(folder).stat()
-    # Some network file systems have no inode numbers.
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def _folder_key(folder: str) -> str:

@@ -25,12 +25,13 @@ from ..measure.speed import Measured
 from ..present import print_json
 from ..progress import progress
 from . import bench_faces, bench_history, bench_runs, bench_start, bench_suggest
+from .arguments import add_json, whole
 from .bench_history import EVENTS
 from .bench_suite import Suite
-from .common import add_json
 
 LARGE = (100_000, 1_000_000)  # LoRAs
-_LEAST, _MOST = 10, 1_000_000
+_LEAST = 10  # files, images …
+_count = whole(_LEAST, 1_000_000)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,16 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", metavar="DIR", help="keep the made-up collections here between runs")
     parser.add_argument("--history", action="store_true", help="list earlier runs and compare the last two")
     add_json(parser)
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-    if not _LEAST <= value <= _MOST:
-        raise argparse.ArgumentTypeError(f"{text} must lie between {_LEAST} and {_MOST}")
-    return value
 
 
 def _sizes(text: str) -> list[int]:

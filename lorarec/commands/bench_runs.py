@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from ..measure.speed import Measured
 from ..measure.tables import grid
+from ..readable import minute
 
 FILE = "bench.jsonl"
 SHOWN = 20  # runs listed
@@ -78,7 +78,7 @@ def listing(runs: Sequence[Run]) -> str:
     """The latest runs, one a line."""
     lines = [
         [
-            datetime.fromtimestamp(run.at).strftime("%Y-%m-%d %H:%M"),
+            minute(run.at),
             run.lorarec,
             str(run.machine.get("processor", "")),
             str(run.machine.get("cores", "")),

@@ -1,8 +1,9 @@
-"""What several verbs share: opening the recommender, bringing its index up to date, reading numbers."""
+"""What several verbs do: open the recommender, bring its index up to date, serve until told to stop."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,62 +13,11 @@ from typing import TYPE_CHECKING
 from ..errors import NotIndexed, UsageError
 from ..present import remarks
 from ..progress import progress
-from ..settings import OPTIONS, Settings, change
+from ..settings import Settings, change
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
     from ..types import ScanReport
-
-
-def add_json(parser: argparse.ArgumentParser, help: str = "print JSON instead of a table") -> None:
-    """Add --json."""
-    parser.add_argument("--json", action="store_true", help=help)
-
-
-def add_top(parser: argparse.ArgumentParser) -> None:
-    """Add --top."""
-    parser.add_argument(
-        "--top", type=count("top"), metavar="N", help="how many to show, 1 to 1000 (default: the setting `top`)"
-    )
-
-
-def add_refresh(parser: argparse.ArgumentParser) -> None:
-    """Add --no-refresh."""
-    parser.add_argument(
-        "--no-refresh", action="store_true", help="answer from the index as it is, without looking for changed files"
-    )
-
-
-def count(setting: str) -> Callable[[str], int]:
-    """An argparse type: a whole number within the bounds of a setting."""
-    convert = share(setting)
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-        convert(text)
-        return value
-
-    return read
-
-
-def share(setting: str) -> Callable[[str], float]:
-    """An argparse type: a number within the bounds of a setting."""
-    option = OPTIONS[setting]
-    low, high = option.low or 0.0, option.high if option.high is not None else float("inf")
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} must lie between {low:g} and {high:g}")
-        return value
-
-    return read
 
 
 def own_command() -> str:
@@ -151,3 +101,17 @@ def nothing_found(recommender: Recommender) -> str:
     """Why a scan found nothing."""
     folders = ", ".join(str(root) for root in recommender.roots)
     return f"no LoRA files were found below {folders}; name another folder with --loras"
+
+
+@contextmanager
+def told_to_stop() -> Iterator[None]:
+    """While it lasts, SIGTERM ends a program as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -17,7 +17,8 @@ from ..present import console, print_json, remarks, show_suggestions
 from ..progress import progress
 from ..settings import Settings
 from ..types import Active, Query, Suggestions
-from .common import add_json, own_command, quoted
+from .arguments import add_json
+from .common import own_command, quoted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -24,7 +24,8 @@ from ..host import PlainHost
 from ..present import console, plain, print_json
 from ..settings import Settings, read
 from ..types import ScanProblem
-from .common import add_json, own_command
+from .arguments import add_json
+from .common import own_command
 
 _SLOWER = "prompts are encoded with torch: the same vectors, slower and with more memory"
 _RARE = "encoders that are not of the BERT family cannot be converted"

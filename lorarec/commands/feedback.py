@@ -16,7 +16,8 @@ import time
 from ..errors import UsageError
 from ..present import plain, print_json, remark
 from ..types import Event, EventKind
-from .common import add_json, opened, own_command
+from .arguments import add_json
+from .common import opened, own_command
 
 KINDS = (
     EventKind.LIKE,

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from ..errors import UsageError
 from ..present import print_json, remark
 from ..progress import progress
-from .common import add_json, opened, own_command
+from .arguments import add_json
+from .common import opened, own_command
 from .linked import index_loras, learn, show_counts, show_links, show_problems
 
 if TYPE_CHECKING:

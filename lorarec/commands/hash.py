@@ -11,7 +11,8 @@ import sys
 
 from ..present import plain, print_json
 from ..progress import progress
-from .common import add_json, bring_up_to_date, opened
+from .arguments import add_json
+from .common import bring_up_to_date, opened
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

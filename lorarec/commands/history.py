@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,9 @@ from ..database import FILE
 from ..errors import NotIndexed, UnknownLora, UsageError
 from ..host import PlainHost
 from ..present import console, number, plain, print_json, remark
-from .common import add_json, change_settings, opened, own_command
+from ..readable import minute, short
+from .arguments import add_json
+from .common import change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ def _table(past: Sequence[PastGeneration]) -> None:
             loras.append(plain(use.name or "?"))
             loras.append(f" {number(use.strength)}" if use.strength is not None else "", "cyan")
             loras.append(f" {use.how if use.lora else use.how or 'not linked'}", "dim" if use.lora else "yellow")
-        prompt = "unknown" if one.prompt is None else _short(" ".join(one.prompt.split()), LONGEST)
-        made = [day(one.made), *filter(None, (one.host, one.project))]
+        prompt = "unknown" if one.prompt is None else short(" ".join(one.prompt.split()), LONGEST)
+        made = [minute(one.made), *filter(None, (one.host, one.project))]
         table.add_row(
             Text(plain("\n".join(made))),
             loras,
@@ -168,25 +169,13 @@ def _images(one: PastGeneration) -> Iterator[str]:
             yield f"{amount} {name}"
 
 
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def day(at: float) -> str:
-    """Local date and time of a moment, to the minute."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-    except (OverflowError, OSError, ValueError):  # a file with an absurd time
-        return f"{at:g}"
-
-
 def _summary(state: dict[str, Any]) -> str:
     counts = state["counts"]
     if not any(value for name, value in asdict(counts).items() if name not in ("first", "last")):
         return "Nothing is remembered yet."
     parts = [f"{counts.generations:,} generations"]
     if counts.first is not None:
-        parts[0] += f" from {day(counts.first)} to {day(counts.last)}"
+        parts[0] += f" from {minute(counts.first)} to {minute(counts.last)}"
     named = {
         "LoRAs": counts.loras,
         "names not linked": counts.unlinked,
@@ -251,8 +240,8 @@ def _what(args: argparse.Namespace) -> str:
     if args.all:
         return "you"
     parts = [args.lora or "you"]
-    parts += [f"since {day(args.since)}"] if args.since is not None else []
-    parts += [f"until {day(args.until)}"] if args.until is not None else []
+    parts += [f"since {minute(args.since)}"] if args.since is not None else []
+    parts += [f"until {minute(args.until)}"] if args.until is not None else []
     parts += [f"with prompts that match {args.pattern!r}"] if args.pattern is not None else []
     return " ".join(parts)
 

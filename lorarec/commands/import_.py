@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from ..present import print_json
 from ..progress import progress
-from .common import add_json, opened
+from .arguments import add_json
+from .common import opened
 from .linked import index_loras, learn, show_counts, show_links, show_problems
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from ..errors import NotIndexed
 from ..present import plain, print_json, remark, remarks
 from ..progress import progress
-from .common import add_json, nothing_found, opened, own_command
+from .arguments import add_json
+from .common import nothing_found, opened, own_command
 
 if TYPE_CHECKING:
     from ..recommender import Recommender

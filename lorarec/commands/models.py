@@ -21,7 +21,8 @@ from ..host import PlainHost
 from ..present import console, plain, print_json, remark
 from ..progress import progress
 from ..settings import Settings, read
-from .common import add_json, change_settings, own_command
+from .arguments import add_json
+from .common import change_settings, own_command
 
 if TYPE_CHECKING:
     from ..encode.models import ModelFolder

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 
 from ..present import console, print_json, remark
-from .common import add_json, add_refresh, bring_up_to_date, opened, own_command
+from .arguments import add_json, add_refresh
+from .common import bring_up_to_date, opened, own_command
 from .moments import since
 from .profile_page import show_profile
 

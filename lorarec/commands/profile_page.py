@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from ..present import number, plain
+from ..readable import day, size
 from .pages import BAR_CELLS, Cells, Page, cut
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Sections:
         scope = f"Profile of the project {project}" if project else "Your profile"
         self._page.line((scope, "bold"))
         if totals.generations:
-            period = f", {_day(totals.first)} to {_day(totals.last)}" if totals.first and totals.last else ""
+            period = f", {day(totals.first)} to {day(totals.last)}" if totals.first and totals.last else ""
             self._page.line(f"{totals.generations:,} generations, {totals.images:,} images{period}")
         if sessions:
             self._page.line(
@@ -222,10 +222,10 @@ class _Sections:
         """Files beside a used one."""
         found = self._profile.duplicates
         rows: list[Cells] = [
-            [self._name(one.used, 20, 2), f"{one.n:,}", "\n".join(map(_spare, one.spare)), _size(one.bytes)]
+            [self._name(one.used, 20, 2), f"{one.n:,}", "\n".join(map(_spare, one.spare)), size(one.bytes)]
             for one in found[:SHOWN]
         ]
-        title = f"Versions and copies you never use, {_size(sum(one.bytes for one in found))} in all"
+        title = f"Versions and copies you never use, {size(sum(one.bytes for one in found))} in all"
         self._page.table(title, ["you use", "n", "beside it", "size"], rows, len(found) - SHOWN)
 
     def not_yet(self) -> None:
@@ -257,21 +257,6 @@ def _why(one: WorthALook) -> str:
 def _spare(one: Spare) -> str:
     kind = "same file" if one.copy else "newer version" if one.newer else "other version"
     return f"{plain(one.lora.lora)} ({kind})"
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def _day(at: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d", time.localtime(at))
-    except (OverflowError, OSError, ValueError):  # a file with an absurd time
-        return f"{at:g}"
 
 
 def _round(value: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..types import Active, Query, Role, Safety
-from .common import share
+from .arguments import bounds, number
 
 ROLES = [role.value for role in Role]
 SAFETIES = ["auto", *(level.name.lower() for level in Safety)]
@@ -14,12 +14,20 @@ SAFETIES = ["auto", *(level.name.lower() for level in Safety)]
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which LoRAs qualify and how they are mixed."""
     parser.add_argument(
-        "--min-score", type=share("min_score"), metavar="X", help="below this score, 0 to 1, nothing counts as fitting"
+        "--min-score",
+        type=number(*bounds("min_score")),
+        metavar="X",
+        help="below this score, 0 to 1, nothing counts as fitting",
     )
     parser.add_argument(
-        "--diversity", type=share("diversity"), metavar="D", help="0: by relevance alone, 1: as different as possible"
+        "--diversity",
+        type=number(*bounds("diversity")),
+        metavar="D",
+        help="0: by relevance alone, 1: as different as possible",
     )
-    parser.add_argument("--explore", type=share("explore"), metavar="E", help="share of slots, 0 to 1, for new LoRAs")
+    parser.add_argument(
+        "--explore", type=number(*bounds("explore")), metavar="E", help="share of slots, 0 to 1, for new LoRAs"
+    )
     parser.add_argument(
         "--no-collapse", action="store_true", help="show every version of a model instead of the best one"
     )

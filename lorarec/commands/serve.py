@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 from typing import Any
 
 from ..errors import UsageError
 from ..present import remark, remarks
-from .common import check_folders, own_command
+from .arguments import add_address
+from .common import check_folders, own_command, told_to_stop
 
 PORT = 8177
 SHORTEST = 16  # characters of a token
@@ -22,16 +22,8 @@ SHORTEST = 16  # characters of a token
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen on it (default: 127.0.0.1)")
-    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"0: any free one (default: {PORT})")
+    add_address(parser, PORT)
     parser.add_argument("--token", metavar="TEXT", help="answer only those who send it")
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a further name that browsers reach it by, e.g. of a proxy before it; repeatable",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,11 +62,8 @@ def run(args: argparse.Namespace) -> int:
         recommender.start_refresh()
         remarks(recommender.notices)
         print(server.url, flush=True)
-        before = signal.signal(signal.SIGTERM, _stop)
-        try:
+        with told_to_stop():
             _serve(server)
-        finally:
-            signal.signal(signal.SIGTERM, before)
     finally:
         keeper.close()
     return 0
@@ -93,14 +82,3 @@ def _serve(server: Any) -> None:
         remark("stopping")
     finally:
         server.close()
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def port(text: str) -> int:
-    """An argparse type: a port number."""
-    if not (text.isascii() and text.isdigit() and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; 0 to 65535")
-    return int(text)

@@ -18,7 +18,8 @@ from ..errors import UsageError
 from ..host import PlainHost
 from ..present import console, plain, print_json, remarks
 from ..settings import FILE, OPTIONS, Settings, read
-from .common import add_json, change_settings
+from .arguments import add_json
+from .common import change_settings
 
 _TRUE, _FALSE = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..present import console, plain, print_json
+from ..readable import short
 from ..types import Claim, Lora, LoraDetails, Origin
-from .common import add_json, add_refresh, bring_up_to_date, opened
+from .arguments import add_json, add_refresh
+from .common import bring_up_to_date, opened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +106,7 @@ def _text(field: str, value: Any) -> str:
         return _list(field, value)
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {item}" for key, item in value.items() if item is not None)
-    return _short(str(value), LONGEST)
+    return short(str(value), LONGEST)
 
 
 def _list(field: str, value: Sequence[Any]) -> str:
@@ -118,7 +120,7 @@ def _entry(field: str, item: Any) -> str:
     if isinstance(item, dict):
         if field == "examples":
             strength = item.get("strength")
-            return _short(item.get("prompt", ""), 160) + (f" (at {strength:g})" if strength is not None else "")
+            return short(item.get("prompt", ""), 160) + (f" (at {strength:g})" if strength is not None else "")
         if field in ("base_models", "roles"):
             name = item.get("name") or item.get("role")
             return f"{name} {item.get('probability', 0):.0%} ({item.get('evidence', '')})"
@@ -129,7 +131,7 @@ def _entry(field: str, item: Any) -> str:
         if field == "training_tags":
             return f"{item[0]} ({item[1]})"
         return ", ".join(str(part) for part in item)
-    return _short(str(item), LONGEST)
+    return short(str(item), LONGEST)
 
 
 def _strength(item: dict[str, Any]) -> str:
@@ -139,7 +141,3 @@ def _strength(item: dict[str, Any]) -> str:
     if item.get("low") is not None or item.get("high") is not None:
         parts.append(" to ".join(f"{end:g}" if end is not None else "?" for end in (item.get("low"), item.get("high"))))
     return ", ".join(parts) + f" ({item.get('source', '')})"
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..present import console, print_json, remarks, show_suggestions
-from .common import add_json, add_refresh, add_top, bring_up_to_date, opened, unsaid
+from .arguments import add_json, add_refresh, add_top
+from .common import bring_up_to_date, opened, unsaid
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..present import console, print_json, remarks, show_suggestions
-from .common import add_json, add_refresh, add_top, bring_up_to_date, opened, unsaid
+from .arguments import add_json, add_refresh, add_top
+from .common import bring_up_to_date, opened, unsaid
 from .query import active, add_filters, clean, query
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 import socket
 import tempfile
 import threading
@@ -18,8 +17,8 @@ from typing import Any
 
 from ..errors import MissingPart, UsageError
 from ..present import remark, remarks
-from .common import check_folders, own_command
-from .serve import port
+from .arguments import add_address
+from .common import check_folders, own_command, told_to_stop
 
 PORT = 8178
 SHORTEST = 8  # characters of a password
@@ -28,17 +27,9 @@ _TITLE = "LoRA Recommender"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="listen on it (default: 127.0.0.1)")
-    parser.add_argument("--port", type=port, default=PORT, metavar="N", help=f"0: any free one (default: {PORT})")
+    add_address(parser, PORT)
     parser.add_argument("--inbrowser", action="store_true", help="open the page in the browser")
     parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for them before anything is shown")
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a further name that browsers reach it by, e.g. of a proxy before it; repeatable",
-    )
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="of the page (default: en)")
 
 
@@ -66,11 +57,10 @@ def run(args: argparse.Namespace) -> int:
             recommender.start_refresh()
             remarks(recommender.notices)
             print(page.local_url, flush=True)
-            before = signal.signal(signal.SIGTERM, _stop)
             try:
-                _wait()
+                with told_to_stop():
+                    _wait()
             finally:
-                signal.signal(signal.SIGTERM, before)
                 page.close(verbose=False)
                 context.close()
         finally:
@@ -164,7 +154,3 @@ def _wait() -> None:
             threading.Event().wait(0.5)  # Windows delivers Ctrl-C only between waits
     except KeyboardInterrupt:
         remark("stopping")
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt

@@ -6,7 +6,7 @@ is not said, and `Profile.not_yet` tells why.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import tzinfo
 
@@ -24,7 +24,7 @@ from .duplicates import duplicates, with_copies
 from .patterns import local_times, sessions_of, time_patterns
 from .personas import personas
 from .preferences import LEAST_EACH, LEAST_SESSIONS, preferences
-from .reading import PastCount
+from .reading import PastCount, counted_elsewhere
 from .statements import LoraName, NotYet, Profile, Totals
 from .themes import Words, themes_of
 from .worth import worth_a_look
@@ -74,11 +74,11 @@ def profile(
         vectors = np.nan_to_num(vectors)[kept][activity.places]
     names = _Names(loras, past, usage)
     ever = Counter(use.lora for one in past for use in one.loras if use.lora)
-    for lora, count in _elsewhere(usage, None).items():
+    for lora, count in counted_elsewhere(usage).items():
         ever[lora] = max(ever[lora], count)
     themes = themes_of(activity, loras, words, ordinary or {})
     local = local_times(activity, zone)
-    liking = favourites_.favourites(activity, {} if project else _elsewhere(usage, since), opinions, names, now)
+    liking = favourites_.favourites(activity, {} if project else counted_elsewhere(usage, since), opinions, names, now)
     preferred = preferences(activity, loras, themes)
     times, no_times = time_patterns(activity, local)
     moved, no_moves = changes(activity, local, themes, lambda lora: names(lora).name)
@@ -140,18 +140,6 @@ class _Names:
 def _stem(name: str) -> str:
     file = name.replace("\\", "/").rpartition("/")[2]
     return file.removesuffix(".safetensors") or name
-
-
-def _elsewhere(usage: Sequence[PastCount], since: float | None) -> dict[str, int]:
-    """Catalogue id -> uses. Tools that count the same uses do not add up: the one that counted most is believed."""
-    by_tool: dict[tuple[str, str], int] = defaultdict(int)
-    for one in usage:
-        if one.lora and (since is None or (one.at is not None and one.at >= since)):
-            by_tool[one.lora, one.source] += max(one.count, 0)
-    most: dict[str, int] = {}
-    for (lora, _), count in by_tool.items():
-        most[lora] = max(most.get(lora, 0), count)
-    return most
 
 
 def _totals(activity: Activity, loras: Sequence[Lora], ever: Collection[str]) -> Totals:

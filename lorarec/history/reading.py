@@ -6,6 +6,7 @@ instead of using the index that finds the few rows wanted.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,18 @@ def usage(connection: Connection, user: str | None) -> list[PastCount]:
     c = tables().usage.c
     query = sa.select(c.source, c.lora, c.name, c.how, c.count, c.at).where(c.user == user).order_by(c.id)
     return [PastCount(*row) for row in fetch(connection, query)]
+
+
+def counted_elsewhere(usage: Sequence[PastCount], since: float | None = None) -> dict[str, int]:
+    """Catalogue id -> uses. Tools that count the same uses do not add up: the one that counted most is believed."""
+    by_tool: Counter[tuple[str, str]] = Counter()
+    for one in usage:
+        if one.lora and (since is None or (one.at is not None and one.at >= since)):
+            by_tool[one.lora, one.source] += max(one.count, 0)
+    most: dict[str, int] = {}
+    for (lora, _), count in by_tool.items():
+        most[lora] = max(most.get(lora, 0), count)
+    return most
 
 
 def latest(connection: Connection, user: str | None, kinds: Sequence[EventKind]) -> dict[str, EventKind]:

@@ -9,9 +9,10 @@ from ..api.cards import Card, SafetyName
 from ..api.fields import Nothing, RoleName
 from ..api.loras import Amount, Browse, Sort
 from ..api.wire import decode_body, encode
-from . import charts, markup, pictures
+from ..readable import day, size
+from . import markup, pictures
 from .compat import Ui
-from .details import Details, size
+from .details import Details
 from .markup import Html, tag
 from .results import Link, level, where
 from .texts import Say
@@ -144,7 +145,7 @@ def catalogue_table(context: Context, cards: tuple[Card, ...], link: Link, above
             markup.chips(word for words in card.trigger_sets[:2] for word in words[:4]),
             "" if card.downloads is None else f"{card.downloads:,}",
             "" if card.rating is None else f"{card.rating:.1f}",
-            tag("span", charts.day(card.created or card.modified), class_="lrt-nowrap"),
+            tag("span", day(card.created or card.modified), class_="lrt-nowrap"),
             tag("span", size(card.size), class_="lrt-nowrap"),
         )
         for card in cards

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from .markup import Html, Part, bar, safe, tag
+from ..readable import day
+from .markup import Html, Part, bar, tag
 
 Point = tuple[float, float, str]  # seconds since the epoch, value, what it says when pointed at
 
@@ -119,19 +119,3 @@ def span(low: float, first: float, middle: float, third: float, high: float, sca
         tag("circle", cx=x(middle), cy="9", r="3.5", class_="lrt-dot"),
     )
     return _svg(160, 18, label, *parts)
-
-
-def day(at: float) -> str:
-    """A moment as a local date."""
-    try:
-        return time.strftime("%Y-%m-%d", time.localtime(at))
-    except (OverflowError, OSError, ValueError):  # a file with an absurd time
-        return str(safe(f"{at:g}"))
-
-
-def moment(at: float) -> str:
-    """A moment as a local date and time."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
-    except (OverflowError, OSError, ValueError):
-        return f"{at:g}"

@@ -10,6 +10,7 @@ from ..api.cards import Card
 from ..api.fields import Nothing
 from ..api.loras import Record, Uses
 from ..present import number
+from ..readable import day, short, size
 from . import charts, markup, pictures
 from .compat import Ui
 from .markup import Html, Part, tag
@@ -83,8 +84,8 @@ def _fields(record: Record, say: Say) -> list[tuple[Part, Part]]:
         (say("rating"), None if card.rating is None else f"{card.rating:.1f}"),
         (say("network"), " ".join(filter(None, (record.network, f"dim {record.rank}" if record.rank else "")))),
         (say("size"), size(card.size)),
-        (say("created"), None if card.created is None else charts.day(card.created)),
-        (say("modified"), charts.day(card.modified)),
+        (say("created"), None if card.created is None else day(card.created)),
+        (say("modified"), day(card.modified)),
     ]
 
 
@@ -117,7 +118,7 @@ def _uses(uses: Uses, say: Say) -> Html:
     if not found:
         return tag("p", say("own_use_none"), class_="lrt-dim")
     known = [one for one in found if one.strength is not None]
-    dots = [(one.made, one.strength or 0.0, f"{charts.day(one.made)}: {number(one.strength or 0.0)}") for one in known]
+    dots = [(one.made, one.strength or 0.0, f"{day(one.made)}: {number(one.strength or 0.0)}") for one in known]
     chart = charts.points(dots, say("own_use_chart", count=len(known)))
     return markup.more(say("own_use", count=len(found)), chart, opened=True)
 
@@ -134,13 +135,4 @@ def _sources(record: Record, say: Say) -> Html:
 
 def _value(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def size(count: float) -> str:
-    """Bytes for a person."""
-    for unit in ("bytes", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+    return short(text, LONGEST)

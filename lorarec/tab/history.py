@@ -17,8 +17,9 @@ from ..api.wire import decode_body, encode
 from ..commands.moments import moment
 from ..errors import NotIndexed, UnknownLora, UsageError
 from ..present import number
+from ..readable import minute
 from ..types import PastGeneration
-from . import charts, markup
+from . import markup
 from .compat import Ui
 from .jobs import JobView
 from .markup import Html, Part, tag
@@ -162,7 +163,7 @@ def _named(context: Context, name: str) -> str:
 
 def described(what: dict[str, Any], context: Context, say: Say) -> str:
     """A part of the history in words."""
-    words = [f"{say(name)} {charts.moment(what[name])}" for name in ("since", "until") if name in what]
+    words = [f"{say(name)} {minute(what[name])}" for name in ("since", "until") if name in what]
     if "lora" in what:
         loras = context.recommender().loras()
         row = loras.place.get(what["lora"])
@@ -217,7 +218,7 @@ def _row(one: PastGeneration, say: Say) -> tuple[Part, ...]:
     prompt = one.prompt if one.prompt is None or len(one.prompt) <= LONGEST else f"{one.prompt[: LONGEST - 1]}…"
     made = tag(
         "div",
-        tag("span", charts.moment(one.made), class_="lrt-nowrap"),
+        tag("span", minute(one.made), class_="lrt-nowrap"),
         tag("div", " · ".join(filter(None, (one.host, one.project))), class_="lrt-dim"),
     )
     marks = [

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..api import status, work
 from ..api.fields import Nothing
+from ..readable import size
 from . import markup
 from .compat import Ui
-from .details import size
 from .jobs import JobView, label
 from .markup import Html, tag
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..api import work
 from ..api.fields import Nothing
 from ..jobs import JobState
-from . import charts, markup
+from ..readable import minute
+from . import markup
 from .compat import Ui
 from .markup import Html, Part, tag
 from .texts import TEXTS, Say
@@ -73,7 +74,7 @@ def job(state: JobState, say: Say) -> Html:
     """How a job stands."""
     head = tag("b", say(f"state_{state.state}"))
     if state.ended is not None:
-        head = markup.join((head, " · ", charts.moment(state.ended)))
+        head = markup.join((head, " · ", minute(state.ended)))
     parts: list[Part] = [tag("p", head)]
     if state.active:
         parts.append(_bar(state, say))

@@ -9,9 +9,9 @@ from ..api import history
 from ..api.history import ProfileOf
 from ..history.statements import Favourite, LoraName, Preference, Profile, TimePattern
 from ..present import number
+from ..readable import day, size
 from . import charts, markup
 from .compat import Ui
-from .details import size
 from .markup import Html, Part, tag
 from .texts import Say
 
@@ -73,7 +73,7 @@ def _totals(profile: Profile, say: Say) -> Html:
     if sessions:
         tiles.append((f"{sessions.n:,}", say("sessions", minutes=round(sessions.minutes))))
     if totals.first is not None and totals.last is not None:
-        tiles.append((f"{charts.day(totals.first)} –", charts.day(totals.last)))
+        tiles.append((f"{day(totals.first)} –", day(totals.last)))
     drawn = (tag("div", tag("b", value), tag("span", name), class_="lrt-tile-figure") for value, name in tiles)
     return markup.join(
         (tag("div", *drawn, class_="lrt-tiles"), *(tag("p", one, class_="lrt-dim") for one in profile.notes))

@@ -8,9 +8,9 @@ from ..api import loras, status
 from ..api.fields import Nothing
 from ..api.loras import Facets
 from ..api.status import Statistics
+from ..readable import size
 from . import charts, markup
 from .compat import Ui
-from .details import size
 from .markup import Html, Part, tag
 from .texts import Say
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorarec.catalog.files import LoraFile, group
-from lorarec.catalog.walk import MAX_NAMES, Walk, printable
+from lorarec.catalog.walk import MAX_NAMES, Walk
+from lorarec.paths import printable
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 

@@ -13,11 +13,10 @@ from lorarec.commands.bench_suite import Suite
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.types import Query
+from words_only import WORDS_ONLY
 
 pytest.importorskip("sqlalchemy")
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 PARTS = {"names of the LoRAs", "listing and stat", "reading", "understanding", "linking", "storing"}
 
 

@@ -14,10 +14,8 @@ from lorarec.index import postings as postings_module
 from lorarec.index.retrieve import Vectors, match
 from lorarec.library import Library
 from lorarec.recommender import Recommender
-from lorarec.settings import Settings
+from words_only import WORDS_ONLY
 
-NOBODY = "nobody/has-this-model"
-WORDS_ONLY = Settings(encoder_semantic=NOBODY, encoder_artistic=NOBODY, encoder_technical=NOBODY)
 TIMES = 3
 
 

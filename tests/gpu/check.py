@@ -7,7 +7,6 @@ Needs no network: encoders have the real architectures with random weights, or t
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "hosts")]
 
 PROFILES = {"speed": "MiniLM-L6", "balanced, quality": "mpnet-base", "quality (artistic)": "distilroberta"}
 PRECISIONS = ("float16", "bfloat16", "float32")
@@ -30,11 +29,11 @@ def make_model(architecture: str, place: Path) -> Any:
     import torch
     import transformers
 
+    import tiny_encoder
     from lorarec.encode.models import read
 
-    tiny = _load(HERE.parent / "hosts" / "tiny_encoder.py", "tiny_encoder")
     family = {"MiniLM-L6": "bert", "mpnet-base": "mpnet", "distilroberta": "roberta", "tiny": "bert"}[architecture]
-    folder: Path = tiny.save_model(place / architecture, family, window=64 if architecture == "tiny" else 256)
+    folder: Path = tiny_encoder.save_model(place / architecture, family, window=64 if architecture == "tiny" else 256)
     if architecture != "tiny":
         torch.manual_seed(0)
         shape = {
@@ -112,14 +111,6 @@ def show(row: dict[str, Any]) -> None:
         f"{row['model']:14} {row['where']:22} {batch:>7} {row['texts_per_s']:9.1f} {size:>9} {peak:>9}{note}",
         flush=True,
     )
-
-
-def _load(path: Path, name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def main() -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lorarec.database import Database, open_database
+from lorarec.database import Database
 from lorarec.history.store import History, Policy
 from lorarec.types import Generation, ImageFile, Linked, Use
 
@@ -25,17 +23,6 @@ def image(path: str, at: float, size: int = 1000, **fields: Any) -> Image:
     usual = {"prompt": "a fox", "loras": (Use(name="ink", strength=0.7),), "checkpoint": "base", "seed": 7}
     stated = {**usual, "steps": 20, "width": 512, "height": 768, **fields}
     return Generation(**stated), ImageFile(f"/out/{path}", size, int(at * 1e9))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def history(database: Database) -> History:
-    return History(database)
 
 
 def outcomes(history: History) -> dict[str, tuple[str, float]]:

@@ -1,79 +1,27 @@
-"""What is remembered is what was said: generations, answers, events, counts; whose it is; what may not be stored."""
+"""Generations are remembered as they were said: once each, with their LoRAs, links and images."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from lorarec.database import Database, open_database
-from lorarec.errors import UsageError
+from castle import CASTLE, exported, link, picture
+from lorarec.database import Database
 from lorarec.history.adding import Added, UsageCount
-from lorarec.history.reading import Counts, PastCount
-from lorarec.history.store import History, Policy
+from lorarec.history.store import History
 from lorarec.types import (
-    Event,
-    EventKind,
     Generation,
     ImageFile,
-    Impression,
     Linked,
-    OutcomeKind,
     PastGeneration,
     PastUse,
-    ShownLora,
     Use,
 )
-
-CASTLE = Generation(
-    prompt="a castle <lora:rain:0.6>",
-    negative="people",
-    loras=(Use(name="rain", strength=0.6, hashes=("0123456789ab",)), Use(name="dunes", strength=0.8, clip=0.5)),
-    checkpoint="dream_v8.safetensors",
-    base_model="SD 1.5",
-    seed=42,
-    steps=20,
-    sampler="Euler",
-    cfg=7.0,
-    width=512,
-    height=768,
-    made=1000.0,
-    host="a1111",
-    reader="a1111:PNG parameters",
-    project="book",
-)
-
-
-def link(use: Use) -> Linked:
-    """An installed "rain"; nothing else is known."""
-    return Linked("id-rain", "name") if use.name == "rain" else Linked("", "")
-
-
-def picture(name: str, modified: float = 5000.0) -> ImageFile:
-    return ImageFile(f"/out/{name}.png", 1000, int(modified * 1e9))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def history(database: Database) -> History:
-    return History(database)
-
-
-def exported(history: History, kind: str) -> list[dict]:
-    return [row for row in history.export() if row["kind"] == kind]
-
-
-# -- generations ------------------------------------------------------------------------------------------------------
 
 
 def test_a_generation_is_remembered_with_its_loras_and_links(history: History) -> None:
@@ -223,7 +171,7 @@ def test_each_lora_of_a_batch_is_looked_up_once(history: History) -> None:
     assert sorted(asked) == ["dunes", "rain"]
 
 
-# -- linking ----------------------------------------------------------------------------------------------------------
+# -- linking -----------------------------------------------------------------------------------------------------------
 
 
 def test_names_are_linked_when_their_lora_appears(history: History) -> None:
@@ -261,213 +209,7 @@ def test_relinking_tells_names_apart_by_their_hashes(history: History) -> None:
     assert [(use.lora, use.how) for use in history.past()[0].loras] == [("id-a", "hash"), ("", ""), ("id-7", "version")]
 
 
-# -- answers, events, counts ------------------------------------------------------------------------------------------
-
-
-def test_answers_and_events_come_back_as_given(history: History) -> None:
-    answer = Impression(
-        at=10.0,
-        prompt="a castle",
-        shown=(ShownLora("b", 0.9, 0.5), ShownLora("a", 0.4)),
-        base_model="SDXL",
-        active=("c", "d"),
-        project="book",
-    )
-    id_ = history.add_impression(answer)
-    assert id_ is not None and history.impressions() == {id_: answer}
-    event = Event(
-        kind=EventKind.STRENGTH, lora="b", at=11.0, strength=0.7, before=1.0, impression=id_, prompt="a", project="p"
-    )
-    assert history.add_event(event) is not None
-    assert history.events() == [event]
-
-
-def test_an_event_about_a_forgotten_answer_is_kept_without_it(history: History) -> None:
-    event = Event(kind=EventKind.INSERT, lora="a", at=1.0, impression=99)
-    assert history.add_event(event) is not None
-    assert history.events() == [replace(event, impression=None)]
-
-
-def test_events_and_answers_are_chosen_by_time_kind_and_lora(history: History) -> None:
-    kinds = [EventKind.INSERT, EventKind.REMOVE, EventKind.DISMISS]
-    for at in (3, 1, 2, 5, 4):
-        history.add_event(Event(kind=kinds[at % 3], lora="a" if at % 2 else "b", at=float(at)))
-        history.add_impression(Impression(at=float(at), prompt=str(at), shown=(ShownLora("a", 0.5),)))
-
-    def times(**chosen: object) -> list[float]:
-        return [event.at for event in history.events(**chosen)]  # type: ignore[arg-type]
-
-    assert times() == [1, 2, 3, 4, 5]
-    assert times(since=2.0, until=5.0) == [2, 3, 4]
-    assert times(lora="b") == [2, 4]
-    assert times(kinds=[EventKind.DISMISS, EventKind.INSERT]) == [2, 3, 5]
-    assert times(kinds=[EventKind.DISMISS], limit=1) == [5]
-    assert times(limit=2) == [4, 5]
-    assert [one.prompt for one in history.impressions(since=2.0, limit=3).values()] == ["3", "4", "5"]
-
-
-def test_the_latest_word_on_a_lora_counts(history: History) -> None:
-    said = [("a", "like"), ("b", "dislike"), ("c", "like"), ("a", "dislike"), ("c", "neutral"), ("d", "hide")]
-    said += [("e", "hide"), ("e", "show"), ("a", "hide"), ("f", "insert")]
-    for at, (lora, kind) in enumerate(said):
-        history.add_event(Event(kind=EventKind(kind), lora=lora, at=float(at)))
-    assert history.opinions() == {"a": -1, "b": -1}
-    assert history.hidden() == {"a", "d"}
-    history.add_event(Event(kind=EventKind.LIKE, lora="a", at=0.5))  # noted late: not the latest word
-    assert history.opinions()["a"] == -1
-
-
-def test_counts_of_another_tool_replace_what_it_said_before(history: History) -> None:
-    rows = [UsageCount(Use(name="rain", strength=9.0), 3, 86400.0), UsageCount(Use(name="", hashes=("ab",)), 1)]
-    assert history.add_usage("manager", rows, link) == 2
-    assert history.add_usage("tags", rows[:1], link) == 1
-    first = PastCount("manager", "id-rain", "rain", "name", 3, 86400.0)
-    assert history.usage() == [first, PastCount("manager", "", "", "", 1, None), replace(first, source="tags")]
-    version = history.version()
-    assert history.add_usage("manager", rows, link) == 2
-    assert history.version() == version, "the same counts again are no news"
-    assert history.add_usage("manager", [], link) == 0
-    assert [one.source for one in history.usage()] == ["tags"]
-    assert history.version() != version
-
-
-def test_the_version_changes_with_what_readers_would_see(history: History, tmp_path: Path) -> None:
-    seen = [history.version()]
-    assert seen == [""]
-
-    def changed() -> bool:
-        seen.append(history.version())
-        return seen[-1] not in seen[:-1]
-
-    history.add_generations([(CASTLE, picture("1"))], link)
-    assert changed()
-    history.add_event(Event(kind=EventKind.INSERT, lora="a", at=1.0))
-    assert changed()
-    history.mark_gone(["/out/1.png"], at=2000.0)
-    assert changed(), "an image is gone"
-    history.add_generations([(CASTLE, picture("1"))], link)
-    assert changed(), "and is back"
-    history.add_outcomes([("/out/1.png", OutcomeKind.LIKED, 2.0)])
-    assert changed()
-    history.delete(lora="id-rain")
-    assert changed()
-    history.delete(everything=True)
-    assert changed()
-    history.add_generations([], link)
-    history.add_outcomes([("/out/unknown.png", OutcomeKind.LIKED, 2.0)])
-    history.mark_gone(["/out/unknown.png"], at=1.0)
-    history.add_impression(Impression(at=1.0, prompt="", shown=()))
-    assert not changed()
-    with open_database(tmp_path / "other") as database:
-        other = History(database)
-        other.add_generations([(CASTLE, None)], link)
-        assert other.version() not in seen, "another history never repeats a version of this one"
-
-
-# -- whose it is, and what may be stored ------------------------------------------------------------------------------
-
-
-def fill(history: History) -> None:
-    history.add_generations([(CASTLE, picture("1"))], link)
-    history.add_images([picture("2")])
-    history.add_outcomes([("/out/1.png", OutcomeKind.LIKED, 1.0)])
-    history.add_impression(Impression(at=1.0, prompt="p", shown=(ShownLora("a", 0.5),)))
-    history.add_event(Event(kind=EventKind.INSERT, lora="a", at=1.0, prompt="p"))
-    history.add_usage("tool", [UsageCount(Use(name="rain"), 1)], link)
-
-
-def test_users_do_not_see_each_other(database: Database) -> None:
-    ada, bob = History(database, "ada"), History(database, "bob")
-    fill(ada)
-    assert bob.counts() == Counts() and bob.version() == "" and list(bob.export()) == []
-    assert (bob.past(), bob.events(), bob.usage(), bob.impressions(), bob.known_images("/out")) == ([], [], [], {}, {})
-    assert bob.relink(link) == 0 and bob.mark_gone(["/out/1.png"], 1.0) == 0
-    fill(bob)
-    assert bob.counts() == ada.counts()
-    bob.delete(everything=True)
-    assert bob.counts() == Counts()
-    assert ada.counts() == Counts(
-        generations=1,
-        loras=1,
-        unlinked=1,
-        images=2,
-        outcomes=1,
-        impressions=1,
-        events=1,
-        usage=1,
-        first=1000.0,
-        last=1000.0,
-    )
-
-
-@pytest.mark.parametrize(("user", "policy"), [(None, Policy()), ("local", Policy(enabled=False))])
-def test_nothing_is_recorded_without_a_user_or_with_history_off(
-    database: Database, user: str | None, policy: Policy
-) -> None:
-    history = History(database, user, policy)
-    assert history.recording is False
-    assert history.add_generations([(CASTLE, picture("1"))], link) == Added()
-    assert history.add_impression(Impression(at=1.0, prompt="p", shown=())) is None
-    assert history.add_event(Event(kind=EventKind.INSERT, lora="a", at=1.0)) is None
-    assert history.add_usage("tool", [UsageCount(Use(name="rain"), 1)], link) == 0
-    history.add_images([picture("2")])
-    assert history.counts() == Counts() and history.version() == "" and history.past() == []
-
-
-def test_what_was_recorded_can_be_read_and_deleted_with_history_off(database: Database) -> None:
-    fill(History(database))
-    off = History(database, policy=Policy(enabled=False))
-    assert len(off.past()) == 1 and off.counts().events == 1
-    assert off.mark_gone(["/out/1.png"], 1.0) == 0 and off.add_outcomes([("/out/1.png", OutcomeKind.KEPT, 1.0)]) == 0
-    off.delete(everything=True)
-    assert off.counts() == Counts()
-
-
-def test_wishes_are_kept_with_history_off_but_no_trace_of_the_prompt(database: Database) -> None:
-    off = History(database, policy=Policy(enabled=False))
-    for kind in EventKind:
-        off.add_event(Event(kind=kind, lora=kind.value, at=1.0, prompt="secret", project="secret"))
-    kept = {event.kind for event in off.events()}
-    assert kept == {EventKind.LIKE, EventKind.DISLIKE, EventKind.NEUTRAL, EventKind.HIDE, EventKind.SHOW}
-    assert {(event.prompt, event.project) for event in off.events()} == {("", "")}
-    assert off.hidden() == {"hide"} and off.opinions() == {"like": 1, "dislike": -1}
-    nobody = History(database, None)
-    assert nobody.add_event(Event(kind=EventKind.HIDE, lora="x", at=1.0)) is None
-    assert nobody.hidden() == frozenset() and nobody.opinions() == {}
-
-
-def test_excluded_prompts_are_not_stored(database: Database) -> None:
-    history = History(database, policy=Policy(exclude=("secret|hush", r"\bcat$")))
-    found = [
-        (replace(CASTLE, prompt="a SECRET castle"), picture("1")),
-        (replace(CASTLE, prompt="a cat"), picture("2")),
-        (replace(CASTLE, prompt="a cathedral", negative="secret"), picture("3")),
-        (replace(CASTLE, prompt=None), picture("4")),
-        (replace(CASTLE, prompt="hush"), None),
-    ]
-    assert history.add_generations(found, link) == Added(2, 2, 3)
-    assert {past.prompt for past in history.past()} == {"a cathedral", None}
-    assert set(history.known_images("/out")) == {f"/out/{n}.png" for n in range(1, 5)}, "not to be read again"
-    assert history.add_impression(Impression(at=1.0, prompt="hush, hush", shown=())) is None
-    assert history.add_event(Event(kind=EventKind.INSERT, lora="a", at=1.0, prompt="hush")) is None
-    assert history.add_event(Event(kind=EventKind.LIKE, lora="a", at=1.0, prompt="hush", impression=1)) is not None
-    assert [(event.kind, event.prompt) for event in history.events()] == [(EventKind.LIKE, "")]
-
-
-def test_a_pattern_that_is_none_is_named(database: Database) -> None:
-    with pytest.raises(UsageError, match=r"history_exclude holds '\(oops'"):
-        History(database, policy=Policy(exclude=("fine", "(oops")))
-
-
-def test_an_excluded_prompt_takes_what_was_known_of_its_file_along(database: Database) -> None:
-    """A pattern chosen later takes effect on files that are read again."""
-    History(database).add_generations([(CASTLE, picture("1")), (replace(CASTLE, seed=1), None)], link)
-    history = History(database, policy=Policy(exclude=("castle",)))
-    history.add_generations([(CASTLE, picture("1"))], link)
-    assert [past.images for past in history.past()] == [0], "what was recorded from the act itself stays"
-
-
-# -- many at once -----------------------------------------------------------------------------------------------------
+# -- many at once ------------------------------------------------------------------------------------------------------
 
 
 def test_threads_that_add_the_same_make_it_once(history: History) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ TEXTS = ("prompt", "negative", "image", "loraname", "answer", "event", "checkpoi
 
 def link(use: Use) -> Linked:
     return Linked("", "") if use.name.startswith("unknown") else Linked(f"id-{use.name}", "name")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from lorarec.database import open_database
 from lorarec.history.adding import Added
 from lorarec.history.images import SOON
 from lorarec.history.store import History
@@ -26,12 +20,6 @@ def made(prompt: str, at: float = 1000.0) -> Generation:
 
 def file(name: str, version: int = 0) -> ImageFile:
     return ImageFile(f"/out/{name}.png", 100 + version, 10**18 + version)
-
-
-@pytest.fixture
-def history(tmp_path: Path) -> Iterator[History]:
-    with open_database(tmp_path) as database:
-        yield History(database)
 
 
 def images(history: History) -> dict[str | None, int]:

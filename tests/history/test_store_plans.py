@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
-from lorarec.database import Database, open_database
+from lorarec.database import Database
 from lorarec.history.adding import UsageCount
 from lorarec.history.schema import tables
 from lorarec.history.store import History
@@ -49,12 +48,6 @@ def made(n: int) -> tuple[Generation, ImageFile]:
     uses = (Use(name="a"), Use(name="b"))
     generation = Generation(prompt=f"p {n}", loras=uses, seed=n, made=float(n), sources=(f"{n}.jpg",))
     return generation, ImageFile(f"/out/{n}.png", 1, 1)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with open_database(tmp_path) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -173,6 +173,7 @@ class Page:
     def close(self) -> None:
         """Close it, with all that it stored."""
         self._browser.call("Target.disposeBrowserContext", browserContextId=self._context)
+        self._browser.events = [one for one in self._browser.events if one.get("sessionId") != self._session]
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Ask for something of the protocol."""

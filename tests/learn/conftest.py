@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from lorarec.learn.past import Past, lay_out
-from lorarec.types import PastGeneration, PastUse
-
-NOW = 1.7e9
-
-
-def make_generation(
-    number: int, prompt: str | None, uses: Mapping[str, float | None] | str, **fields: object
-) -> PastGeneration:
-    """One generation; ``uses`` are LoRAs with their strengths, or letters that are all used at 0.8."""
-    told = dict.fromkeys(uses, 0.8) if isinstance(uses, str) else uses
-    values: dict[str, object] = {
-        "id": number + 1,
-        "made": NOW,
-        "prompt": prompt,
-        "negative": None,
-        "base_model": "",
-        "checkpoint": "",
-        "project": "",
-        "host": "",
-        "loras": tuple(PastUse(name, name, strength, "name") for name, strength in told.items()),
-        "images": 0,
-        "deleted": 0,
-        "liked": 0,
-    }
-    return PastGeneration(**{**values, **fields})  # type: ignore[arg-type]
+from lorarec.types import PastGeneration
+from traces import NOW, remembered
 
 
 def lay_beside(past: Sequence[PastGeneration], library: str = "abcd", **options: object) -> Past:
@@ -44,8 +21,8 @@ def lay_beside(past: Sequence[PastGeneration], library: str = "abcd", **options:
 
 @pytest.fixture(scope="session")
 def generation() -> Callable[..., PastGeneration]:
-    """The function `make_generation`: ``generation(number, prompt, uses, **fields)``."""
-    return make_generation
+    """A past generation, by default of one and the same moment: ``generation(number, prompt, uses, **fields)``."""
+    return lambda number, prompt, uses, **fields: remembered(number, prompt, uses, **{"made": NOW, **fields})
 
 
 @pytest.fixture(scope="session")

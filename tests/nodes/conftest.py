@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,11 +11,7 @@ from typing import Any
 
 import pytest
 
-_path = Path(__file__).resolve().parents[1] / "hosts" / "comfyui" / "harness.py"
-_spec = importlib.util.spec_from_file_location("comfyui_harness", _path)
-assert _spec is not None and _spec.loader is not None
-harness = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(harness)
+from comfyui import harness
 
 
 def write_loras(root: Path, *names: str) -> Path:

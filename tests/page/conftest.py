@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import struct
-import subprocess
 import sys
 import time
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+import chromium
+from program import Served
+
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}
 PROMPT = "a knight in armor, oil painting of a castle"
-
-
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chromium = _load("lorarec_tests_chromium", ROOT / "tests" / "hosts" / "chromium.py")
 
 
 def picture(side: int, hue: int) -> bytes:
@@ -52,34 +39,7 @@ def picture(side: int, hue: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-class Server:
-    """One running `lorarec serve`."""
-
-    def __init__(self, loras: Path, data: Path, *more: str) -> None:
-        command = [sys.executable, "-m", "lorarec", "serve", "--port", "0", "--loras", str(loras), "--data", str(data)]
-        self.process = subprocess.Popen(
-            [*command, *more], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        assert self.url, "the server did not start"
-
-    def stop(self) -> None:
-        """End it and wait."""
-        self.process.terminate()
-        self.process.wait(20)
-
-
-Serve = Callable[..., Server]
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A browser; skips where there is none."""
-    if chromium.find() is None:
-        pytest.skip("Chromium is not installed")
-    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
+Serve = Callable[..., Served]
 
 
 @pytest.fixture(scope="session")
@@ -102,13 +62,14 @@ def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start servers: ``start(loras, settings={…}, *arguments)``; they match by words only unless settings say else."""
-    servers: list[Server] = []
+    servers: list[Served] = []
 
-    def start(loras: Path, *more: str, settings: dict[str, Any] | None = None) -> Server:
+    def start(loras: Path, *more: str, settings: dict[str, Any] | None = None) -> Served:
         data = tmp_path_factory.mktemp("data")
         chosen = {**WORDS_ONLY, "safety": "explicit", **(settings or {})}
         (data / "settings.json").write_text(json.dumps(chosen), encoding="utf-8")
-        servers.append(Server(loras, data, *more))
+        command = [sys.executable, "-m", "lorarec", "serve", "--port", "0", "--loras", loras, "--data", data, *more]
+        servers.append(Served(command, data / "server.log"))
         return servers[-1]
 
     yield start
@@ -117,22 +78,22 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Any, start: Serve, loras: Path) -> Server:
+def server(browser: Any, start: Serve, loras: Path) -> Served:
     """A server over the sample collection."""
     os.environ.pop("LORAREC_TOKEN", None)
     server = start(loras)
     chromium.wait_for(lambda: _indexed(server), why="the index is built")
-    return server  # type: ignore[no-any-return]
+    return server
 
 
-def _indexed(server: Server) -> bool:
+def _indexed(server: Served) -> bool:
     with urllib.request.urlopen(f"{server.url}lorarec/v1/index", timeout=10) as response:
         state = json.load(response)
     return state["stage"] != "empty" and state["job"]["state"] == "done"
 
 
 @pytest.fixture
-def page(browser: Any, server: Server) -> Any:
+def page(browser: Any, server: Served) -> Any:
     """The page, freshly opened; nothing went wrong in it by the end of the test."""
     page = browser.page(server.url)
     page.wait("document.querySelector('.lr-panel')?.dataset.phase === 'empty'")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import math
 import statistics
@@ -17,12 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "hosts")]
 
+import chromium  # noqa: E402
+from comfyui import harness  # noqa: E402
 from lorarec.commands.bench_faces import serving  # noqa: E402 - of this repository, installed or not
 from lorarec.commands.bench_suite import Suite, token_counter  # noqa: E402
 from lorarec.measure import faces, speed, tables  # noqa: E402
@@ -65,15 +65,6 @@ ROAD = """(async (prompt) => {
   globalThis.fetch = real;
   return {road: painted - begun - PAUSE, took};
 })(PROMPT)"""
-
-
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def roads(page: Any, prompts: Sequence[str], count: int) -> Measured:
@@ -124,7 +115,6 @@ def loops(folder: Path, data: Path, prompts: Sequence[str], seconds: float) -> l
         from aiohttp.test_utils import TestClient, TestServer
     except ImportError:
         return [Measured("event loop of a host held up by us, longest", math.nan, "ms", 20, detail="no aiohttp")]
-    harness = _load("lorarec_measure_harness", ROOT / "tests" / "hosts" / "comfyui" / "harness.py")
     with tempfile.TemporaryDirectory() as place, harness.comfyui(Path(place), folder) as comfy:
         user = Path(comfy.folder_paths.user)
         library = comfy.part("nodes.library")
@@ -186,7 +176,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir(), "lorarec-measure"), help="of encoders")
     parser.add_argument("--rows", nargs="*", default=["road", "cards", "loop"], choices=["road", "cards", "loop"])
     args = parser.parse_args()
-    chromium = _load("lorarec_measure_chromium", ROOT / "tests" / "hosts" / "chromium.py")
     with tempfile.TemporaryDirectory(prefix="lorarec-measure-", ignore_cleanup_errors=True) as scratch:
         suite = Suite(args.work or Path(scratch), args.data, load(args.data), lambda step: None, args.prompts)
         encoder = suite.encoder()

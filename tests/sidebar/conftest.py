@@ -1,26 +1,26 @@
 """ComfyUI's real frontends over a small backend with our pack and the sample collection, in a real headless Chromium.
 
-`LORAREC_TEST_HOSTS` names the folder with the frontend packages that bootstrap.py brought. One browser and one backend
-serve all tests; each frontend is opened once, and every test loads a workflow of its own into it.
+`LORAREC_TEST_HOSTS` names the folder with the frontend packages that bootstrap.py brought. One backend serves all
+tests; each frontend is opened once, and every test loads a workflow of its own into it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+import chromium
+from comfyui import workflows
+from program import ROOT, Program
+
 BACKEND = ROOT / "tests" / "hosts" / "comfyui" / "backend.py"
 VERSIONS = ("1.27.10", "1.49.6", "1.58.1")
 NEWEST = VERSIONS[-1]
@@ -28,19 +28,6 @@ TAB = 'button[aria-label^="LoRA suggestions"], .lorarec-tab-button'
 APP = "window.comfyAPI.app.app"
 PROMPT = "a knight in armor, oil painting of a castle"
 CARD = ".lr-card:first-child"
-
-
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chromium = _load("lorarec_tests_chromium_sidebar", ROOT / "tests" / "hosts" / "chromium.py")
-workflows = _load("lorarec_tests_workflows", ROOT / "tests" / "hosts" / "comfyui" / "workflows.py")
 
 
 class Stage:
@@ -157,8 +144,8 @@ def frontends() -> dict[str, Path]:
     """The frontend packages by version; skips where there are none."""
     place = Path(os.environ.get("LORAREC_TEST_HOSTS", "absent"))
     found = {version: place / f"frontend-{version}" for version in VERSIONS}
-    if chromium.find() is None or not all(path.is_dir() for path in found.values()):
-        pytest.skip("no Chromium, or LORAREC_TEST_HOSTS names no folder with ComfyUI's frontends (bootstrap.py)")
+    if not all(path.is_dir() for path in found.values()):
+        pytest.skip("LORAREC_TEST_HOSTS names no folder with ComfyUI's frontends (bootstrap.py)")
     return found
 
 
@@ -171,37 +158,15 @@ def backend(frontends: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     loras = tmp_path_factory.mktemp("library") / "loras"
     sample.write(loras)
     place = tmp_path_factory.mktemp("comfyui")
-    command = [
-        sys.executable,
-        str(BACKEND),
-        "--place",
-        str(place),
-        "--loras",
-        str(loras),
-        *map(str, frontends.values()),
-    ]
+    command = [sys.executable, BACKEND, "--place", place, "--loras", loras, *frontends.values()]
     environment = {name: value for name, value in os.environ.items() if name not in ("LORAREC_DATA", "LORAREC_LORAS")}
-    log = (place / "log.txt").open("wb")
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None and process.stdin is not None
-        line = process.stdout.readline()
-        assert line, (place / "log.txt").read_text(errors="replace")[-3000:]
-        yield json.loads(line)
-        process.stdin.close()
-        process.wait(20)
+    program = Program(command, place / "log.txt", environment=environment)
+    yield json.loads(program.line())
+    program.hang_up()
 
 
 @pytest.fixture(scope="session")
-def browser(frontends: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One browser for all."""
-    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def opened(browser: Any, backend: dict[str, str]) -> Open:
+def opened(backend: dict[str, str], browser: Any) -> Open:
     """Open a frontend, once for each version: ``opened("1.58.1", vue=True)`` has Nodes 2.0."""
     stages: dict[str, Stage] = {}
 

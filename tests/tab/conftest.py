@@ -5,79 +5,20 @@ Each Gradio has an environment of its own below ``LORAREC_TEST_HOSTS`` (made by 
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from program import Served, python_of
+
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}
 NASTY = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>&amp;'
 GRADIOS = ("gradio3", "gradio4")
-
-
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chromium = _load("lorarec_tests_chromium", ROOT / "tests" / "hosts" / "chromium.py")
-
-
-def python_of(gradio: str) -> Path:
-    """The interpreter of one of the environments; skips where there is none."""
-    hosts = os.environ.get("LORAREC_TEST_HOSTS")
-    if not hosts:
-        pytest.skip("LORAREC_TEST_HOSTS is not set")
-    environment = Path(hosts, gradio)
-    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists():
-        pytest.skip(f"{gradio} is not installed")
-    return python
-
-
-class Served:
-    """A page that one of the Gradios serves."""
-
-    def __init__(self, python: Path, *command: str) -> None:
-        self.process = subprocess.Popen(
-            [str(python), *command],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        if not self.url:
-            raise AssertionError(self.process.communicate(timeout=20)[1])
-
-    def stop(self) -> str:
-        """End it; what it said on stderr."""
-        self.process.terminate()
-        return self.process.communicate(timeout=30)[1]
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A browser; skips where there is none."""
-    if chromium.find() is None:
-        pytest.skip("Chromium is not installed")
-    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
+ServedBy = Callable[..., Served]
 
 
 @pytest.fixture(scope="session")
@@ -128,10 +69,15 @@ def data(gradio: str, loras: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def served(gradio: str, browser: Any, loras: Path, data: Path) -> Iterator[Served]:
+def served_by(tmp_path_factory: pytest.TempPathFactory) -> ServedBy:
+    """Start something with the Python of a Gradio: ``served_by("gradio3", "script.py")``."""
+    return lambda gradio, *command: Served([python_of(gradio), *command], tmp_path_factory.mktemp("log") / "log.txt")
+
+
+@pytest.fixture(scope="session")
+def served(gradio: str, browser: Any, loras: Path, data: Path, served_by: ServedBy) -> Iterator[Served]:
     """`lorarec ui`; by the end it has logged no traceback."""
-    python = python_of(gradio)
-    served = Served(python, "-m", "lorarec", "ui", "--port", "0", "--loras", str(loras), "--data", str(data))
+    served = served_by(gradio, "-m", "lorarec", "ui", "--port", "0", "--loras", loras, "--data", data)
     try:
         yield served
     finally:
@@ -177,12 +123,6 @@ class Tab:
     def text(self, place: str) -> str:
         """The text of a place."""
         return str(self.page.text(f"#lorarec_{place}"))
-
-
-@pytest.fixture(scope="session")
-def served_by() -> Callable[..., Served]:
-    """Start a script with the Python of a Gradio."""
-    return lambda gradio, *command: Served(python_of(gradio), *command)
 
 
 @pytest.fixture(scope="session")

@@ -5,89 +5,45 @@ It is no real WebUI. It reproduces what real ones were seen to do (tests/hosts/w
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = Path(os.environ.get("LORAREC_TEST_HOSTS", "absent"))
+from chromium import wait_for
+from program import ROOT, Program, python_of
+
 HOSTS = {"gradio3": "a1111", "gradio4": "neo"}  # the Gradio of each kind of host
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder", "safety": "explicit"}
 
 
-def _load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-chromium = _load("lorarec_tests_chromium", ROOT / "tests" / "hosts" / "chromium.py")
-
-
-class Host:
+class Host(Program):
     """One running host of the harness."""
 
     def __init__(self, gradio: str, flavour: str, home: Path, loras: Path, *more: str) -> None:
-        python = next(
-            (
-                p
-                for p in (ENVIRONMENTS / gradio / "bin/python", ENVIRONMENTS / gradio / "Scripts/python.exe")
-                if p.exists()
-            ),
-            None,
-        )
-        if python is None:
-            pytest.skip(f"{gradio} is not installed; `python bootstrap.py test` brings it")
+        python = python_of(gradio)
         self.gradio4 = gradio == "gradio4"
         self.home, self.data = home, home / ".lorarec"
         self.data.mkdir(parents=True)
         (self.data / "settings.json").write_text(json.dumps(WORDS_ONLY), encoding="utf-8")
-        self._log = (home / "host.log").open("w")
-        script = ROOT / "tests" / "hosts" / "webui" / "webui.py"
-        given = [
-            "--extension",
-            str(ROOT),
-            "--flavour",
-            flavour,
-            "--lora-dir",
-            str(loras),
-            "--port",
-            str(free_port()),
-            *more,
-        ]
+        command: list[str | Path] = [python, ROOT / "tests" / "hosts" / "webui" / "webui.py"]
+        command += ["--extension", ROOT, "--flavour", flavour, "--lora-dir", loras, "--port", str(free_port()), *more]
         ours = {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(home / "tmp"), "MPLBACKEND": "agg"}
         alien = ("PYTHONPATH", "PYTHONHOME", "LORAREC_DATA", "LORAREC_LORAS", "LORAREC_HOSTS")
-        self._process = subprocess.Popen(
-            [str(python), str(script), *given],
-            cwd=home,
-            env={**{name: value for name, value in os.environ.items() if name not in alien}, **ours},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        self.url = str(self._answer()["url"])
+        environment = {**{name: value for name, value in os.environ.items() if name not in alien}, **ours}
+        super().__init__(command, home / "host.log", home, environment)
+        self.url = str(json.loads(self.line())["url"])
 
     def ask(self, do: str, **given: Any) -> Any:
         """Have the host do something (`webui.Commands`)."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **given}) + "\n")
-        self._process.stdin.flush()
-        return self._answer()["answer"]
+        self.tell(json.dumps({"do": do, **given}))
+        return json.loads(self.line())["answer"]
 
     def call(self, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Ask our API; status and JSON. Underscores in names of headers stand for dashes."""
@@ -107,20 +63,6 @@ class Host:
         state = self.call("/index")[1]
         return state["stage"] != "empty" and state["job"]["state"] != "running"
 
-    def stop(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._log.close()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, (self.home / "host.log").read_text()[-3000:]
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
 
 def free_port() -> int:
     """A port that nobody listens at."""
@@ -130,15 +72,6 @@ def free_port() -> int:
 
 
 Start = Callable[..., Host]
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A browser; skips where there is none."""
-    if chromium.find() is None:
-        pytest.skip("Chromium is not installed")
-    with chromium.Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -166,12 +99,12 @@ def start(tmp_path_factory: pytest.TempPathFactory, loras: Path) -> Iterator[Sta
 
     yield start
     for host in hosts:
-        host.stop()
+        host.hang_up()
 
 
 @pytest.fixture(scope="session", params=sorted(HOSTS))
 def host(request: pytest.FixtureRequest, start: Start) -> Host:
     """One host of each generation, indexed."""
     host = start(request.param, HOSTS[request.param])
-    chromium.wait_for(host.indexed, 60, "the index")
+    wait_for(host.indexed, 60, "the index")
     return host

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 
 from ...errors import BadFile
+from ...paths import printable
 from . import containers, png
 from .window import Damaged, Piece, Window
 
@@ -42,10 +43,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadFile(
-            f"{_shown(name)}: the image cannot be read ({reason}); check the file and its permissions"
+            f"{printable(name)}: the image cannot be read ({reason}); check the file and its permissions"
         ) from error
     if damage and not texts:
-        raise BadFile(f"{_shown(name)}: {damage}; restore it from a copy or leave it out") from damage
+        raise BadFile(f"{printable(name)}: {damage}; restore it from a copy or leave it out") from damage
     return texts
 
 
@@ -61,8 +62,3 @@ def _pieces(window: Window, texts: dict[str, str]) -> Iterator[Piece]:
     if head[4:8] == b"ftyp" and head[8:12] in containers.HEIF_BRANDS:
         return containers.heif_pieces(window)
     raise Damaged("this is no PNG, JPEG, WebP, AVIF or HEIC image, whatever its name says")
-
-
-def _shown(name: str) -> str:
-    """A file name that can be printed: undecodable bytes stand in Python's strings as lone surrogates."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ...paths import Identity, absolute, identity, printable, unstorable
 from ...types import ImageFile, ScanProblem
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
@@ -28,14 +29,12 @@ class Walk:
             folders: image folders; hidden folders and files below them are left out.
             on_folder: called before each folder is read; what it raises ends the walk.
         """
-        # abspath, for resolve() would follow links and name files as the hosts do not.
-        absolute = [os.path.abspath(Path(folder).expanduser()) for folder in folders]  # noqa: PTH100
-        self.folders = list(dict.fromkeys(absolute))
+        self.folders = absolute(folders)
         self.problems: list[ScanProblem] = []
         self.unread: list[str] = []  # folders that could not be listed: what is below them is not known to be gone
         self.filled: list[str] = []  # those of `folders` below which an image was found
         self._on_folder = on_folder
-        self._listed: set[tuple[int, int] | str] = set()
+        self._listed: set[Identity] = set()
 
     def __iter__(self) -> Iterator[list[ImageFile]]:
         """The images of one folder after the other."""
@@ -53,10 +52,10 @@ class Walk:
         images: list[ImageFile] = []
         folders: list[str] = []
         try:
-            identity = _identity(folder)
-            if identity in self._listed:
+            real = identity(folder)
+            if real in self._listed:
                 return []
-            self._listed.add(identity)
+            self._listed.add(real)
             with os.scandir(folder) as entries:
                 for entry in entries:
                     name = entry.name
@@ -75,7 +74,7 @@ class Walk:
             self.unread.append(folder)
             reason = error.strerror or type(error).__name__
             self.problems.append(
-                ScanProblem(_printable(folder), f"folder cannot be read ({reason}); is its drive connected?")
+                ScanProblem(printable(folder), f"folder cannot be read ({reason}); is its drive connected?")
             )
         stack += sorted(folders, reverse=True)
         return images
@@ -91,12 +90,9 @@ class Walk:
             images.append(ImageFile(entry.path, status.st_size, status.st_mtime_ns))
 
     def _storable(self, path: str) -> bool:
-        try:
-            path.encode("utf-8")
-        except UnicodeEncodeError:
-            self.problems.append(ScanProblem(_printable(path), "left out: its name is not valid Unicode; rename it"))
-            return False
-        return True
+        problem = unstorable(path)
+        self.problems += [problem] if problem else []
+        return problem is None
 
 
 def vanished(known: Sequence[str], walk: Walk) -> list[str]:
@@ -124,13 +120,3 @@ def _is_gone(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return False
-
-
-def _identity(folder: str) -> tuple[int, int] | str:
-    status = Path(folder).stat()
-    # Some network file systems have no inode numbers.
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")

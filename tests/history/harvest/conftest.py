@@ -1,13 +1,17 @@
-"""Small image files with texts in them, built from the formats' own definitions."""
+"""Small image files with texts in them, built from the formats' own definitions, and a folder to harvest."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
+from image_folder import Place
+from lorarec.database import open_database
+from lorarec.history.store import History
 
 WriteImage = Callable[..., Path]
 ExifOf = Callable[..., bytes]
@@ -167,3 +171,10 @@ def _write_avif() -> WriteImage:
 @pytest.fixture(name="exif_of")
 def _exif_of() -> ExifOf:
     return exif_of
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """An empty image folder and a history."""
+    with open_database(tmp_path / "data") as database:
+        yield Place(tmp_path, History(database))

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import sys
 import threading
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
+import harness
+import node_definitions
 from aiohttp import WSMsgType, web
 
 HERE = Path(__file__).resolve().parent
@@ -28,15 +29,6 @@ USER_SETTINGS = {
     "Comfy.InstalledVersion": "1.0.0",
     "Comfy.Release.Status": "what's new seen",
 }
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package."""
-    spec = importlib.util.spec_from_file_location(f"comfyui_{name}", HERE / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Backend:
@@ -66,7 +58,7 @@ class Backend:
             **{"/queue": {"queue_running": [], "queue_pending": []}, "/embeddings": [], "/workflow_templates": {}},
             **{"/global_subgraphs": {}, "/customnode/getmappings": {}, "/node_replacements": {}},
             **{"/system_stats": self._stats(), "/i18n": self._translations(), "/models": ["checkpoints", "loras"]},
-            "/object_info": load("node_definitions").definitions(self.comfy),
+            "/object_info": node_definitions.definitions(self.comfy),
             **{"/experiment/models": [], "/experiment/nodes": []},
             "/jobs": {"jobs": [], "pagination": {"offset": 0, "limit": 200, "total": 0, "has_more": False}},
             "/assets": {"assets": [], "total": 0, "has_more": False},
@@ -244,7 +236,7 @@ def main() -> None:
     parser.add_argument("--loras", type=Path, required=True, help="a LoRA folder")
     parser.add_argument("frontends", type=Path, nargs="+", help="folders of frontend packages, named frontend-VERSION")
     given = parser.parse_args()
-    with load("harness").comfyui(given.place, given.loras) as comfy:
+    with harness.comfyui(given.place, given.loras) as comfy:
         data = given.place / "user" / "__lorarec"
         data.mkdir(parents=True)
         words_only = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder", "safety": "explicit"}

@@ -1,0 +1,38 @@
+"""Files and folders by the names that users and hosts gave them, on every system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .types import ScanProblem
+
+Identity = tuple[int, int] | str
+
+
+def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Folders as absolute paths without links resolved, each once, in order."""
+    # abspath, for resolve() would follow links and name files as the hosts do not.
+    return list(dict.fromkeys(os.path.abspath(Path(folder).expanduser()) for folder in folders))  # noqa: PTH100
+
+
+def identity(folder: str) -> Identity:
+    """What tells a real folder from all others, whatever it is called here. Raises OSError."""
+    status = Path(folder).stat()
+    # Some network file systems have no inode numbers.
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
+
+
+def printable(path: str | Path) -> str:
+    """A path that any console and JSON can carry: what is no valid Unicode appears as an escape."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def unstorable(path: str) -> ScanProblem | None:
+    """Why a path cannot be kept, None if it can: no host puts invalid Unicode into a prompt, a workflow or JSON."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return ScanProblem(printable(path), "left out: its name is not valid Unicode; rename it")
+    return None
