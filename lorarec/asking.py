@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from concurrent.futures import Executor
 
@@ -12,7 +13,7 @@ from . import base_models
 from .catalog.lenses import STYLE_WORDS
 from .encode.lender import Lender
 from .encode.profiles import LENSES
-from .errors import BadFile, MissingPart, NotReady, UnknownLora
+from .errors import BadFile, LorarecError, MissingPart, NotReady, UnknownLora
 from .filtering import base_known
 from .index.retrieve import QueryVectors, match
 from .library import Library
@@ -133,6 +134,12 @@ def encode(prompt: ReadPrompt, encoders: Lender, models: Mapping[str, str]) -> Q
         chunks=chunks,
         chunk_weights=np.asarray(prompt.chunk_weights, np.float32),
     )
+
+
+def warm(encoders: Lender, model: str) -> None:
+    """Load a model for the query that comes next; what stands against it, that query will hear."""
+    with contextlib.suppress(LorarecError), encoders.lend(model):
+        pass
 
 
 def _style(prompt: ReadPrompt, whole: Floats, chunks: Floats) -> Floats:

@@ -3,16 +3,16 @@
 Several processes may use it at once: WAL journal, short write transactions, a generous busy timeout.
 
 How a part of lorarec gets its tables: it builds them in a cached function, so that SQLAlchemy is imported no earlier
-than the first use, and asks the open database for them::
+than the first statement, and asks the open database for them::
 
     @functools.cache
-    def tables() -> tuple[MetaData, Table]:
+    def tables() -> MetaData:
         import sqlalchemy as sa
         metadata = sa.MetaData()
-        return metadata, sa.Table("vector", metadata, sa.Column("text_hash", sa.Text, primary_key=True), ...)
+        sa.Table("vector", metadata, sa.Column("text_hash", sa.Text, primary_key=True), ...)
+        return metadata
 
-    metadata, vector = tables()
-    database.ensure("vectors", 1, metadata)
+    database.ensure("vectors", 1, tables)
 
 Each part has its own name and schema version, recorded in table ``part``; parts never share tables.
 """
@@ -23,7 +23,8 @@ import contextlib
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,21 @@ Migrate = Callable[["Connection", int], None]
 class Database:
     """An open database file. Safe to use from many threads; each block gets its own connection."""
 
-    def __init__(self, engine: Engine, path: Path, warning: str = "") -> None:
-        """Take over an engine made by `open_database`."""
+    def __init__(self, path: Path, parts: Mapping[str, int], warning: str = "") -> None:
+        """Use a file prepared by `open_database`, with the schema versions found in it."""
         self.path = path
         self.warning = warning  # a sentence for the user, "" if all was well at opening
-        self._engine = engine
+        self._parts = parts
+        self._made: Engine | None = None
+        self._making = threading.Lock()
+
+    @property
+    def _engine(self) -> Engine:
+        """Made for the first statement: importing SQLAlchemy takes longer than an answer that needs none."""
+        with self._making:
+            if self._made is None:
+                self._made = _engine(self.path)
+            return self._made
 
     def read(self) -> contextlib.AbstractContextManager[Connection]:
         """A connection that sees one unchanging snapshot and is rolled back at the end.
@@ -87,22 +98,20 @@ class Database:
                 _suspect(self.path)
             raise StorageError(_explain(self.path, cause)) from error
 
-    def ensure(self, part: str, version: int, metadata: MetaData, migrate: Migrate | None = None) -> None:
+    def ensure(self, part: str, version: int, metadata: Callable[[], MetaData], migrate: Migrate | None = None) -> None:
         """Make the tables of one part exist in the given schema version; cheap when they do.
 
         Args:
             part: name of the owner of these tables, e.g. "catalog".
             version: the schema version that ``metadata`` describes, counted from 1.
-            metadata: the part's tables.
+            metadata: makes the part's tables; called only if they are to be made.
             migrate: turns an older schema into this one, called as ``migrate(connection, old_version)`` inside one
                 transaction. Without it older tables are dropped and made anew: right for derived data only.
 
         Raises:
             StorageError: the tables were made by a newer lorarec.
         """
-        with self.read() as connection:
-            known = self._part_version(connection, part)
-        if known == version:
+        if self._parts.get(part) == version:
             return
         with self.write() as connection:
             known = self._part_version(connection, part)  # another process may have come first
@@ -116,8 +125,8 @@ class Database:
             if known and migrate:
                 migrate(connection, known)
             elif known:
-                metadata.drop_all(connection)
-            metadata.create_all(connection)
+                metadata().drop_all(connection)
+            metadata().create_all(connection)
             connection.exec_driver_sql(
                 "INSERT INTO part (name, version) VALUES (?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET version = excluded.version",
@@ -164,7 +173,8 @@ class Database:
 
     def close(self) -> None:
         """Close all pooled connections; the last process to do so folds the journal into the file."""
-        self._engine.dispose()
+        if self._made is not None:
+            self._made.dispose()
 
     def __enter__(self) -> Database:
         """Use as a context manager to close at the end."""
@@ -198,12 +208,12 @@ def open_database(data_dir: Path) -> Database:
             if path.with_name(SUSPECT).exists():
                 _look_through(path)
                 path.with_name(SUSPECT).unlink(missing_ok=True)
-            _prepare(path)
+            parts = _prepare(path)
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StorageError(_explain(path, error)) from error
-            warning = _begin_anew(path, error)
-    return Database(_engine(path), path, warning)
+            parts, warning = {}, _begin_anew(path, error)
+    return Database(path, parts, warning)
 
 
 @contextlib.contextmanager
@@ -271,8 +281,8 @@ def _look_through(path: Path) -> None:
         raise sqlite3.DatabaseError(f"malformed: {' '.join(str(found).split())}")
 
 
-def _prepare(path: Path) -> None:
-    """Create or check the file; sqlite3 errors of a damaged one pass through."""
+def _prepare(path: Path) -> dict[str, int]:
+    """Create or check the file, and read the parts' versions; sqlite3 errors of a damaged one pass through."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -288,10 +298,11 @@ def _prepare(path: Path) -> None:
             connection.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, version INTEGER NOT NULL)")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
             connection.execute("COMMIT")
-        connection.execute("SELECT name, version FROM part").fetchall()
+        parts = dict(connection.execute("SELECT name, version FROM part").fetchall())
         connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         if not os.access(path, os.W_OK):
             raise StorageError(f"{path} is read-only; make it writable or choose another data folder")
+        return parts
     finally:
         connection.close()
 

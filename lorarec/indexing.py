@@ -5,6 +5,7 @@ Every step yields a library worth serving, so that suggestions begin with words 
 
 from __future__ import annotations
 
+import functools
 import logging
 import shutil
 import time
@@ -23,7 +24,7 @@ from .encode.lender import Lender
 from .errors import BadFile, MissingPart, NotReady
 from .index.vector_store import VectorStore, text_hash
 from .library import Library, Texts
-from .types import Cancelled, Progress, ProgressSink
+from .types import Cancelled, Lora, Progress, ProgressSink
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Indexer:
         self._store = store
         self._encoders = encoders
         self._busy = busy
+        # The state in which there was nothing to do: of the catalogue, the encoders and what was served.
+        self._settled: tuple[int, dict[str, str], str, str] | None = None
 
     def update(self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled) -> Iterator[Indexed]:
         """Bring a library up to date with the catalogue.
@@ -68,15 +71,20 @@ class Indexer:
         Yields:
             Each library worth serving, better with every step; nothing if ``now`` is up to date.
         """
-        place = {str(root): number for number, root in enumerate(self._roots)}
-        loras = self._catalog.loras(roots=list(place))
-        loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
-        texts = [library_module.texts_of(lora) for lora in loras] if self._encoders.available else []
-        self._encoders.settle(lambda models: self._all_stored(texts, models))
+        version = self._catalog.version()
+        read = functools.cache(self._loras)
+        describe = functools.cache(lambda: [library_module.texts_of(lora) for lora in read()])
+        self._encoders.settle(lambda models: self._all_stored(describe(), models))
         models = self._encoders.model_ids()
+        state = (version, models, now.library.key if now else "", now.stage if now else "")
+        if state == self._settled:
+            return
+        loras = read()
         key = library_module.key_of(loras, models)
         if now is not None and now.library.key == key and (now.stage == "full" or not models):
+            self._settled = state
             return
+        texts = describe() if models else []
         tick = _tick(progress, len(loras))
         if models and self._all_stored(texts, models):
             yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
@@ -106,6 +114,13 @@ class Indexer:
         if not stop():
             vectors = library_module.gather_vectors(texts, self.fetch)
             yield self._saved(replace(library, key=key, vectors=vectors), "full")
+
+    def _loras(self) -> list[Lora]:
+        """The records of the catalogue in order of precedence."""
+        place = {str(root): number for number, root in enumerate(self._roots)}
+        loras = self._catalog.loras(roots=list(place))
+        loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
+        return loras
 
     def _encode(
         self, model: str, texts: Sequence[str], progress: ProgressSink | None = None, stop: Cancelled | None = None

@@ -64,7 +64,7 @@ class Library(Struct, frozen=True, kw_only=True):
         )
 
 
-class Texts(Struct, frozen=True):
+class Texts(Struct, frozen=True, gc=False):
     """What is encoded of one LoRA; "" where nothing is known."""
 
     semantic: str

@@ -13,26 +13,42 @@ from .types import Lora, stem_of
 _EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
 
 
+class Rows:
+    """Name -> the rows that go by it; without a list for each, which Python's collector would look at."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._first: dict[str, int] = {}
+        self._more: dict[str, list[int]] = {}
+
+    def add(self, name: str, row: int) -> None:
+        """Note that a row goes by a name."""
+        if self._first.setdefault(name, row) != row:
+            self._more.setdefault(name, []).append(row)
+
+    def __getitem__(self, name: str) -> list[int]:
+        """All rows of a name, in the order added; none if nothing goes by it."""
+        first = self._first.get(name)
+        return [] if first is None else [first, *self._more.get(name, ())]
+
+
 class Names:
     """Everything but ids that LoRAs go by."""
 
     def __init__(self, loras: Records) -> None:
         """Index paths, file names, titles and fingerprints."""
         self.exact: dict[str, int] = {}
-        self.paths: dict[str, list[int]] = {}
-        self.stems: dict[str, list[int]] = {}
-        self.titles: dict[str, list[int]] = {}
-        self.prints: dict[str, list[int]] = {}
+        self.paths, self.stems, self.titles, self.prints = Rows(), Rows(), Rows(), Rows()
         columns = zip(loras.paths, loras.titles, loras.fingerprints, strict=True)
         for row, (path, title, fingerprint) in enumerate(columns):
             if fingerprint:
-                self.prints.setdefault(fingerprint, []).append(row)
+                self.prints.add(fingerprint, row)
             if self.exact.setdefault(path, row) != row:
                 continue  # the first root wins, as in the hosts
-            self.paths.setdefault(_path(path), []).append(row)
-            self.stems.setdefault(stem_of(path).lower(), []).append(row)
+            self.paths.add(_path(path), row)
+            self.stems.add(stem_of(path).lower(), row)
             if title:
-                self.titles.setdefault(title.lower(), []).append(row)
+                self.titles.add(title.lower(), row)
 
 
 class Lookup:
@@ -53,7 +69,7 @@ class Lookup:
     def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA in another folder has the same file name, without extension and whatever its case."""
         row = self._loras.place.get(id_)
-        return row is not None and len(self._names.stems.get(stem_of(self._loras.paths[row]).lower(), ())) > 1
+        return row is not None and len(self._names.stems[stem_of(self._loras.paths[row]).lower()]) > 1
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """By id, path, fingerprint, then unique file name, then unique title.
@@ -68,14 +84,15 @@ class Lookup:
         row = self._names.exact.get(name.replace("\\", "/").strip("/"))
         if row is not None:
             return self._loras[row]
-        near_paths = self._names.paths.get(_path(name), [])
+        near_paths = self._names.paths[_path(name)]
         if len(near_paths) == 1:
             return self._loras[near_paths[0]]
-        if fingerprint and len(self._names.prints.get(fingerprint, [])) == 1:
-            return self._loras[self._names.prints[fingerprint][0]]
+        copies = self._names.prints[fingerprint] if fingerprint else []
+        if len(copies) == 1:
+            return self._loras[copies[0]]
         stem = _path(name).rsplit("/", 1)[-1]
-        for found in (near_paths, self._names.stems.get(stem), self._names.titles.get(name.lower())):
-            if found and len(found) == 1:
+        for found in (near_paths, self._names.stems[stem], self._names.titles[name.lower()]):
+            if len(found) == 1:
                 return self._loras[found[0]]
             if found:
                 paths = ", ".join(self._loras.paths[at] for at in found[:5])

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import base_models
+from .arrays import distinct
 from .filtering import Filtering, Filters, base_key, heads
 from .index.backends import open_index
 from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
@@ -121,7 +122,7 @@ class Pipeline:
         order = library.facts.downloads_order
         popular = order[allowed[order]][:POPULAR]
         if ask.consulted is not None and ask.consulted.evidence is not None:
-            popular = np.unique(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))
+            popular = distinct(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))[0]
         lap("filters")
         found = retrieve(library.lexical, library.vectors, view, popular, self._search, allowed, _pool(top), lap)
         fit = self._filtering.fit(base_key(ask.query.base_model))[found.rows]
@@ -243,7 +244,7 @@ class Pipeline:
         """Keep the best of each version group; returns the order without the others, and the others."""
         if not self._collapses(ask.query):
             return order, order[:0]
-        _, first = np.unique(self.library.groups[found.rows[order]], return_index=True)
+        _, first = distinct(self.library.groups[found.rows[order]])
         keep = np.zeros(len(order), np.bool_)
         keep[first] = True
         return order[keep], order[~keep]

@@ -7,7 +7,6 @@ suggestions go on from the old one meanwhile. A ready index of an earlier proces
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -23,14 +22,14 @@ from numpy.typing import NDArray
 
 from . import library as library_module
 from . import settings as settings_module
-from .asking import ask, encode
+from .asking import ask, encode, warm
 from .catalog.scan import scan
 from .catalog.store import Catalog
 from .database import open_database
 from .encode.bulk import may_use
 from .encode.lender import Lender
 from .encode.loans import Head, Resident
-from .errors import LorarecError, NotIndexed, NotReady, UsageError, missing_package
+from .errors import NotIndexed, NotReady, UsageError
 from .host import Host, PlainHost
 from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
@@ -47,6 +46,7 @@ from .rank import strength as strength_module
 from .rank.personal import Personal
 from .recent import Recent
 from .records import Records
+from .refreshing import Refresher
 from .remembering import Memory
 from .settings import Settings
 from .timings import Lap, no_lap
@@ -67,8 +67,6 @@ from .types import (
 if TYPE_CHECKING:
     from .history.statements import Profile
     from .judging import Judged
-
-_log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 MOST = 1000  # suggestions of one answer
@@ -113,16 +111,14 @@ class Recommender:
         self._now: Ready | None = None
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
-        self._worker: threading.Thread | None = None
-        self._working = False  # whether a background refresh runs; unlike Thread.is_alive, changed under the lock
-        self._again = False
         self._closed = threading.Event()
         self._notice = ""  # of the settings file
-        self.failure = ""  # why the last background refresh failed, "" if it did not
         self.indexing = Job("index")  # every refresh, for those who watch or stop it
+        self._refresher = Refresher(self.refresh, self.indexing, self._changed)
         self._adoptions = 0
         self._stepped = float("-inf")
         self._answers: Recent[Suggestions] = Recent(_ANSWERS)
+        self._warmed: Pipeline | None = None  # for which the encoder was loaded
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         store = VectorStore(self._database)
         self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy)
@@ -183,9 +179,7 @@ class Recommender:
     def close(self) -> None:
         """Stop background work and release files and encoders."""
         self._closed.set()
-        worker = self._worker
-        if worker is not None and worker is not threading.current_thread():
-            worker.join(timeout=30)
+        self._refresher.close(timeout=30)
         self._beside.shutdown(wait=False, cancel_futures=True)
         self.memory.close()
         self._encoders.close()
@@ -212,6 +206,11 @@ class Recommender:
         """Identifies the index content; "" when empty. Same files, settings and encoders give the same version."""
         now = self._now
         return f"{now.pipeline.library.key}-{now.stage}" if now else ""
+
+    @property
+    def failure(self) -> str:
+        """Why the last background refresh failed; "" if it did not."""
+        return self._refresher.failure
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -383,16 +382,7 @@ class Recommender:
 
     def start_refresh(self) -> None:
         """Refresh in the background; while one runs, at most one more is queued."""
-        with self._changed:
-            if self._closed.is_set():
-                return
-            if self._working:
-                self._again = True
-                return
-            self._working = True
-            self.indexing.expect()
-            self._worker = threading.Thread(target=self._refresh_quietly, name="lorarec-refresh", daemon=True)
-            self._worker.start()
+        self._refresher.start()
 
     def wait(self, stage: str = "lexical", timeout: float = 10.0) -> bool:
         """Wait until suggestions of a stage can be made, at most ``timeout`` seconds; False if that did not come.
@@ -404,31 +394,10 @@ class Recommender:
         with self._changed:
             while _STAGES.index(self.stage) < wanted:
                 left = deadline - time.monotonic()
-                if left <= 0 or not (self._working or self._refreshing.locked()):
+                if left <= 0 or not (self._refresher.working or self._refreshing.locked()):
                     break
                 self._changed.wait(min(left, 0.2))
             return _STAGES.index(self.stage) >= wanted
-
-    def _refresh_quietly(self) -> None:
-        """Body of the background thread: a failure becomes a notice, never a traceback in the host."""
-        while True:
-            with self._changed:
-                self._again = False
-            try:
-                self.refresh()
-                self.failure = ""
-            except LorarecError as error:
-                self.failure = str(error)
-            except ImportError as error:
-                self.failure = str(missing_package(error) or error)
-            except Exception as error:  # a thread boundary: anything else would die unseen
-                _log.exception("background refresh failed")
-                self.failure = f"indexing failed ({type(error).__name__}: {error}); run `lorarec index` to see why"
-            with self._changed:
-                self._changed.notify_all()
-                if not self._again or self._closed.is_set() or self.indexing.state.state == "cancelled":
-                    self._working = False
-                    return
 
     def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
         """Vectors of texts by the encoder of a lens, and which were found; for training."""
@@ -469,7 +438,9 @@ class Recommender:
             UsageError: ``top`` or a dial of the query is out of bounds.
         """
         started = time.perf_counter()
-        now, key = self._ready(), (query, top, self.state)
+        now = self._ready()
+        self._warm(now)
+        key = (query, top, self.state)
         if lap is not no_lap:  # measured: neither taken from memory nor kept
             return self._answer(now, query, top, started, lap)
         known = self._answers.get(key)
@@ -552,6 +523,13 @@ class Recommender:
         if asked.vectors is None and library.vectors is not None and asked.read.text:
             self._step_down_soon()
         return asked
+
+    def _warm(self, now: Ready) -> None:
+        """Load the encoder beside what else a first answer waits for."""
+        model = now.pipeline.library.models.get("semantic")
+        if self._warmed is not now.pipeline and model and self._encoders.available and not self._closed.is_set():
+            self._warmed = now.pipeline
+            self._beside.submit(warm, self._encoders, model)
 
     def _step_down_soon(self) -> None:
         """A query could not be encoded: see in the background whether a smaller profile can be."""

@@ -102,6 +102,8 @@ class Memory(Recorder):
         Looks every `LOOK_EVERY` seconds whether more was recorded, by this process or another, and then learns from it
         in the background; the answer never waits for that.
         """
+        if self.user is None:
+            return None
         key, own = self._now
         if key == library.key and time.monotonic() - self._looked < LOOK_EVERY:
             return own
@@ -129,6 +131,9 @@ class Memory(Recorder):
 
         with self._learning:
             version = self.history.version()
+            if not version:  # nothing was ever recorded
+                self._show(None, library, version)
+                return
             if self._memories is None:
                 self._attach(library)
             meant = library.vectors is not None and bool(self._encoders.model_ids())

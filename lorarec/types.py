@@ -1,6 +1,9 @@
 """The nouns of lorarec. Every folder speaks in these; none of them does any work.
 
 Data flows one way: files -> `Claim`s -> `Lora` -> vectors -> candidates -> signals -> `Suggestion`.
+
+What is held by the ten thousand is not tracked by Python's collector (``gc=False``): it cannot be part of a cycle, and
+looking at all of it would hold up every thread of a host.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class Safety(enum.IntEnum):
     EXPLICIT = 3  # X, XXX
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """One thing one source says about one field of a LoRA."""
 
     field: str  # a field name of `Lora`, e.g. "trigger_sets"
@@ -57,7 +60,7 @@ class Claim(Struct, frozen=True):
     origin: Origin
 
 
-class Example(Struct, frozen=True):
+class Example(Struct, frozen=True, gc=False):
     """A showcase image's prompt, as the author or a user published it."""
 
     prompt: str
@@ -66,7 +69,7 @@ class Example(Struct, frozen=True):
     base_model: str = ""  # checkpoint name as written there
 
 
-class BaseModelGuess(Struct, frozen=True):
+class BaseModelGuess(Struct, frozen=True, gc=False):
     """One entry of a distribution over base models."""
 
     name: str  # canonical name, see base_models.py
@@ -74,7 +77,7 @@ class BaseModelGuess(Struct, frozen=True):
     evidence: str  # e.g. "civitai.info:baseModel"
 
 
-class RoleGuess(Struct, frozen=True):
+class RoleGuess(Struct, frozen=True, gc=False):
     """The role of a LoRA with the evidence for it."""
 
     role: Role
@@ -82,7 +85,7 @@ class RoleGuess(Struct, frozen=True):
     evidence: str  # e.g. 'tag "character"'
 
 
-class StrengthHint(Struct, frozen=True):
+class StrengthHint(Struct, frozen=True, gc=False):
     """A strength that a user or author stated, or that example images show."""
 
     source: str  # e.g. "metadata.json:usage_tips"
@@ -93,7 +96,7 @@ class StrengthHint(Struct, frozen=True):
     high: float | None = None
 
 
-class Stats(Struct, frozen=True):
+class Stats(Struct, frozen=True, gc=False):
     """Community figures at the time the sidecar was written. None: not stated."""
 
     downloads: int | None = None
@@ -107,7 +110,7 @@ def stem_of(path: str) -> str:
     return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
-class Lora(Struct, frozen=True, kw_only=True):
+class Lora(Struct, frozen=True, kw_only=True, gc=False):
     """One installed LoRA file: the merged view of its header and sidecars."""
 
     id: str  # 16 hex digits; survives moves and renames; never a path
@@ -408,7 +411,7 @@ class OutcomeKind(enum.Enum):
     REUSED = "reused"  # opened again as the start of another image
 
 
-class PastUse(Struct, frozen=True):
+class PastUse(Struct, frozen=True, gc=False):
     """A LoRA of a remembered generation."""
 
     lora: str  # catalogue id, "" = not linked
@@ -417,7 +420,7 @@ class PastUse(Struct, frozen=True):
     how: str  # how the link was made, see `Linked`
 
 
-class PastGeneration(Struct, frozen=True, kw_only=True):
+class PastGeneration(Struct, frozen=True, kw_only=True, gc=False):
     """A generation as the history remembers it."""
 
     id: int

@@ -77,8 +77,7 @@ def test_a_broken_database_costs_a_scan(data: Path, mini_library: Path, how: str
         with Recommender.open([mini_library], data, settings=WORDS) as recommender:
             told += recommender.notices
             recommender.start_refresh()
-            assert recommender._worker is not None
-            recommender._worker.join()
+            recommender._refresher.join()
             told += recommender.notices
             try:
                 recommender.memory.history.past()

@@ -33,7 +33,7 @@ def test_import_is_free_of_sqlalchemy():
 def test_written_rows_outlive_the_process_and_failed_blocks_leave_none(tmp_path):
     metadata, thing = _thing("name")
     with open_database(tmp_path / "deep" / "er") as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
         with database.write() as connection:
             connection.execute(sa.insert(thing), [{"id": 1, "name": "a"}])
         with pytest.raises(RuntimeError), database.write() as connection:
@@ -42,7 +42,7 @@ def test_written_rows_outlive_the_process_and_failed_blocks_leave_none(tmp_path)
         with database.read() as connection:
             connection.execute(sa.insert(thing), [{"id": 3, "name": "a read never writes"}])
     with open_database(tmp_path / "deep" / "er") as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
         with database.read() as connection:
             assert [tuple(r) for r in connection.execute(sa.select(thing))] == [(1, "a")]
         assert database.check() == "ok"
@@ -52,7 +52,7 @@ def test_written_rows_outlive_the_process_and_failed_blocks_leave_none(tmp_path)
 def test_a_reader_sees_one_snapshot_while_another_thread_writes(tmp_path):
     metadata, thing = _thing("name")
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
 
         def write() -> None:
             with database.write() as connection:
@@ -71,7 +71,7 @@ def test_a_reader_sees_one_snapshot_while_another_thread_writes(tmp_path):
 
 def test_an_older_part_is_migrated_in_place(tmp_path):
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, _thing("name")[0])
+        database.ensure("things", 1, lambda: _thing("name")[0])
         with database.write() as connection:
             connection.exec_driver_sql("INSERT INTO thing VALUES (1, 'a')")
 
@@ -79,32 +79,32 @@ def test_an_older_part_is_migrated_in_place(tmp_path):
             assert old == 1
             connection.exec_driver_sql("ALTER TABLE thing ADD COLUMN colour TEXT DEFAULT 'red'")
 
-        database.ensure("things", 2, _thing("name", "colour")[0], migrate)
+        database.ensure("things", 2, lambda: _thing("name", "colour")[0], migrate)
         with database.read() as connection:
             assert connection.exec_driver_sql("SELECT * FROM thing").fetchall() == [(1, "a", "red")]
         with pytest.raises(StorageError, match="newer lorarec"):
-            database.ensure("things", 1, _thing("name")[0])
+            database.ensure("things", 1, lambda: _thing("name")[0])
 
 
 def test_a_failing_migration_changes_nothing(tmp_path):
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, _thing("name")[0])
+        database.ensure("things", 1, lambda: _thing("name")[0])
 
         def migrate(connection: sa.Connection, _old: int) -> None:
             connection.exec_driver_sql("ALTER TABLE thing ADD COLUMN colour TEXT")
             raise RuntimeError
 
         with pytest.raises(RuntimeError):
-            database.ensure("things", 2, _thing("name", "colour")[0], migrate)
-        database.ensure("things", 1, _thing("name")[0])  # still version 1
+            database.ensure("things", 2, lambda: _thing("name", "colour")[0], migrate)
+        database.ensure("things", 1, lambda: _thing("name")[0])  # still version 1
         with database.read() as connection:
             assert len(connection.exec_driver_sql("PRAGMA table_info(thing)").fetchall()) == 2
 
 
 def test_a_derived_part_is_made_anew(tmp_path):
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, _thing("name")[0])
-        database.ensure("things", 2, _thing("other")[0])
+        database.ensure("things", 1, lambda: _thing("name")[0])
+        database.ensure("things", 2, lambda: _thing("other")[0])
         with database.read() as connection:
             columns = [r[1] for r in connection.exec_driver_sql("PRAGMA table_info(thing)")]
         assert columns == ["id", "other"]
@@ -114,7 +114,7 @@ def test_a_derived_part_is_made_anew(tmp_path):
 def test_a_damaged_file_is_set_aside(tmp_path, damage):
     metadata, _ = _thing("name")
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
     path = tmp_path / FILE
     if damage == "noise":
         path.write_bytes(b"\x93noise" * 5000)
@@ -126,7 +126,7 @@ def test_a_damaged_file_is_set_aside(tmp_path, damage):
         connection.close()
     with open_database(tmp_path) as database:
         assert "damaged" in database.warning and "scanned again" in database.warning
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
         assert database.check() == "ok"
     kept = [p for p in tmp_path.iterdir() if ".damaged-" in p.name]
     assert len(kept) == 1 and kept[0].stat().st_size > 0
@@ -200,7 +200,7 @@ def test_a_held_lock_is_one_clear_sentence(tmp_path, monkeypatch):
 def test_folder_names_with_odd_characters(tmp_path):
     folder = tmp_path / "a b?#%20ü日本"
     with open_database(folder) as database:
-        database.ensure("things", 1, _thing("name")[0])
+        database.ensure("things", 1, lambda: _thing("name")[0])
     assert (folder / FILE).is_file()
 
 
@@ -208,7 +208,7 @@ def test_folder_names_with_odd_characters(tmp_path):
 def test_what_was_deleted_is_not_left_in_the_files(tmp_path, mode):
     metadata, thing = _thing("name")
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
         database.close()  # the journal's mode is changed while nobody uses the file
         raw = sqlite3.connect(tmp_path / FILE)
         assert raw.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0] == mode.lower()
@@ -235,7 +235,7 @@ def test_a_reader_keeps_the_journal(tmp_path, monkeypatch):
     monkeypatch.setattr("lorarec.database.READER_SECONDS", 0.05)
     metadata, thing = _thing("name")
     with open_database(tmp_path) as database:
-        database.ensure("things", 1, metadata)
+        database.ensure("things", 1, lambda: metadata)
         with database.read() as connection:
             connection.execute(sa.select(thing)).fetchall()
             assert database.compact() is False
@@ -249,7 +249,7 @@ from lorarec.database import open_database
 metadata = sa.MetaData()
 sa.Table("thing", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("who", sa.Text))
 database = open_database(pathlib.Path(sys.argv[1]))
-database.ensure("things", 1, metadata)
+database.ensure("things", 1, lambda: metadata)
 for _ in range(20):
     with database.write() as connection:
         connection.exec_driver_sql("INSERT INTO thing (who) VALUES (?)", (sys.argv[2],))

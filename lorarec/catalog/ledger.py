@@ -15,7 +15,7 @@ from msgspec import Struct
 from ..database import Database
 from ..types import Claim, Lora, ScanProblem
 from .rows import chunks, give_ids, insert, replace_rows, set_state, state, update
-from .schema import Tables, tables
+from .schema import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -82,21 +82,21 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         """Use an open database whose catalogue tables exist."""
         self._database = database
-        self._tables: Tables = tables()
 
     def known(self) -> list[Known]:
         """Every file ever seen, the oldest record first."""
-        query = self._known().order_by(self._tables.lora.c.key)
+        query = self._known().order_by(tables().lora.c.key)
         with self._database.read() as connection:
             # Straight from the driver: every scan reads this, and SQLAlchemy's rows would cost more than the query.
             cursor = connection.execute(query).cursor
-            return [Known(*row) for row in cursor.fetchall()] if cursor else []
+            # Row by row, since fetching all in one call would hold up every other thread.
+            return [Known(*row) for row in iter(cursor.fetchone, None)] if cursor else []
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Store described files: new ones get an id, known ones (by root and path) keep theirs."""
         import sqlalchemy as sa
 
-        t = self._tables
+        t = tables()
         with self._database.write() as connection:
             rows = self._rows_at(connection, entries)
             old = self._records(connection, [row.key for row in rows.values()])
@@ -152,9 +152,9 @@ class Ledger:
             missing: files that are gone. One that another process has moved meanwhile is left alone.
             returned: missing files that are back unchanged.
         """
-        lora = self._tables.lora
+        lora = tables().lora
         with self._database.write() as connection:
-            version = state(connection, self._tables.state, "version") + 1
+            version = state(connection, tables().state, "version") + 1
             flags = [(item, 1) for item in missing] + [(item, 0) for item in returned]
             places = self._places(connection, [item.key for item, _ in flags])
             flagged = [
@@ -170,15 +170,15 @@ class Ledger:
             update(connection, lora, flagged)
             update(connection, lora, placed)
             if flagged or placed:
-                set_state(connection, self._tables.state, "version", version)
+                set_state(connection, tables().state, "version", version)
 
     def unpaired(self) -> list[tuple[str, str]] | None:
         """Ids and paths of all present LoRAs, or None if nothing changed since pairs were last looked for."""
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         with self._database.read() as connection:
-            if state(connection, self._tables.state, "paired") == state(connection, self._tables.state, "version"):
+            if state(connection, tables().state, "paired") == state(connection, tables().state, "version"):
                 return None
             rows = connection.execute(sa.select(c.id, c.path).where(c.missing == 0)).fetchall()
         return [(row[0], row[1]) for row in rows]
@@ -187,10 +187,10 @@ class Ledger:
         """Replace all pairs by these, ``{id: Partner}``."""
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         none = Partner("", "", "")
         with self._database.write() as connection:
-            version = state(connection, self._tables.state, "version")
+            version = state(connection, tables().state, "version")
             updates = []
             for row in connection.execute(sa.select(c.key, c.id, c.partner, c.noise, c.evidence)).fetchall():
                 new = partners.get(row.id, none)
@@ -199,23 +199,23 @@ class Ledger:
                     updates.append({"at": row.key, **values, "changed": version + 1})
             if updates:
                 version += 1
-                update(connection, self._tables.lora, updates)
-                set_state(connection, self._tables.state, "version", version)
-            set_state(connection, self._tables.state, "paired", version)
+                update(connection, tables().lora, updates)
+                set_state(connection, tables().state, "version", version)
+            set_state(connection, tables().state, "paired", version)
 
     def unhashed(self) -> list[Known]:
         """Present files without full hashes of their present state, smallest first."""
         import sqlalchemy as sa
 
-        c, hashed = self._tables.lora.c, self._tables.hashes.c
+        c, hashed = tables().lora.c, tables().hashes.c
         current = sa.and_(hashed.key == c.key, hashed.size == c.size, hashed.modified_ns == c.modified_ns)
-        query = self._known().outerjoin(self._tables.hashes, current).where(c.missing == 0, hashed.sha256.is_(None))
+        query = self._known().outerjoin(tables().hashes, current).where(c.missing == 0, hashed.sha256.is_(None))
         with self._database.read() as connection:
             return [Known(*row) for row in connection.execute(query.order_by(c.size, c.path)).fetchall()]
 
     def put_hashes(self, hashes: Mapping[int, Hashes]) -> None:
         """Store full hashes by `Known.key`."""
-        t = self._tables
+        t = tables()
         with self._database.write() as connection:
             version = state(connection, t.state, "version") + 1
             rows = [{"key": key, **msgspec.structs.asdict(item)} for key, item in hashes.items()]
@@ -226,14 +226,14 @@ class Ledger:
     def _known(self) -> Select[Any]:
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         return sa.select(c.key, c.id, c.root, c.path, c.size, c.modified_ns, c.stamp, c.fingerprint, c.missing)
 
     def _rows_at(self, connection: Connection, entries: Sequence[Entry]) -> dict[tuple[str, str], Any]:
         """Rows at these places; where a missing LoRA had the same path before, the present one."""
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         columns = sa.select(c.key, c.root, c.path, c.fingerprint, c.missing, c.changed)
         rows: dict[tuple[str, str], Any] = {}
         for root in {entry.root for entry in entries}:
@@ -246,7 +246,7 @@ class Ledger:
     def _records(self, connection: Connection, keys: Sequence[int]) -> dict[int, bytes]:
         import sqlalchemy as sa
 
-        c = self._tables.record.c
+        c = tables().record.c
         found: dict[int, bytes] = {}
         for chunk in chunks(keys):
             found.update((k, data) for k, data in connection.execute(sa.select(c.key, c.data).where(c.key.in_(chunk))))
@@ -255,7 +255,7 @@ class Ledger:
     def _places(self, connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str, str]]:
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         found: dict[int, tuple[str, str]] = {}
         for chunk in chunks(keys):
             rows = connection.execute(sa.select(c.key, c.root, c.path).where(c.key.in_(chunk)))

@@ -39,18 +39,17 @@ class Catalog:
             StorageError: a newer lorarec made them, or the database fails.
         """
         self._database = database
-        self._tables = tables()
-        database.ensure("catalog", VERSION, self._tables.metadata)
+        database.ensure("catalog", VERSION, lambda: tables().metadata)
         self.ledger = Ledger(database)
 
     def version(self) -> int:
         """Grows with every change that a reader of `loras` could see; 0 while the catalogue was never filled."""
         with self._database.read() as connection:
-            return state(connection, self._tables.state, "version")
+            return state(connection, tables().state, "version")
 
     def loras(self, *, include_missing: bool = False, roots: Sequence[str] | None = None) -> list[Lora]:
         """All LoRAs in order of root and path; only those of these roots (as in `Lora.root`) where given."""
-        c = self._tables.lora.c
+        c = tables().lora.c
         query = self._records()
         if not include_missing:
             query = query.where(c.missing == 0)
@@ -66,7 +65,7 @@ class Catalog:
         found: dict[str, Lora] = {}
         with self._database.read() as connection:
             for chunk in chunks(ids):
-                query = self._records().where(self._tables.lora.c.id.in_(chunk))
+                query = self._records().where(tables().lora.c.id.in_(chunk))
                 for row in connection.execute(query):
                     lora = _lora(row)
                     found[lora.id] = lora
@@ -78,7 +77,7 @@ class Catalog:
         Raises:
             UnknownLora: no LoRA has this id.
         """
-        t = self._tables
+        t = tables()
         query = self._records().add_columns(t.claims.c.data, t.lora.c.evidence)
         query = query.join(t.claims, t.claims.c.key == t.lora.c.key).where(t.lora.c.id == id_)
         with self._database.read() as connection:
@@ -100,7 +99,7 @@ class Catalog:
         """Ids of the LoRAs, missing ones included, that changed after that `version`."""
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
+        c = tables().lora.c
         with self._database.read() as connection:
             return list(connection.execute(sa.select(c.id).where(c.changed > version)).scalars())
 
@@ -108,8 +107,8 @@ class Catalog:
         """How many LoRAs are present, or how many are missing."""
         import sqlalchemy as sa
 
-        c = self._tables.lora.c
-        query = sa.select(sa.func.count()).select_from(self._tables.lora).where(c.missing == int(missing))
+        c = tables().lora.c
+        query = sa.select(sa.func.count()).select_from(tables().lora).where(c.missing == int(missing))
         with self._database.read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
@@ -118,13 +117,13 @@ class Catalog:
         import sqlalchemy as sa
 
         with self._database.read() as connection:
-            return sorted(connection.execute(sa.select(self._tables.lora.c.root).distinct()).scalars())
+            return sorted(connection.execute(sa.select(tables().lora.c.root).distinct()).scalars())
 
     def problems(self, roots: Sequence[str] | None = None) -> list[ScanProblem]:
         """What could not be read of the files present, as found when each was last described."""
         import sqlalchemy as sa
 
-        c, problem = self._tables.lora.c, self._tables.problem
+        c, problem = tables().lora.c, tables().problem
         query = (
             sa.select(c.root, problem.c.path, problem.c.message)
             .join(problem, problem.c.key == c.key)
@@ -140,7 +139,7 @@ class Catalog:
         """Rows for `_lora`: data, then what is laid over it."""
         import sqlalchemy as sa
 
-        t, c, hashed = self._tables, self._tables.lora.c, self._tables.hashes.c
+        t, c, hashed = tables(), tables().lora.c, tables().hashes.c
         current = sa.and_(hashed.key == c.key, hashed.size == c.size, hashed.modified_ns == c.modified_ns)
         return (
             sa.select(

@@ -73,7 +73,7 @@ def first_suggestion(suite: Suite, count: int, runs: int) -> list[Measured]:
 def answer_one(folder: str, data: str, settings: str) -> None:
     """Body of a fresh process: open a ready index and answer."""
     chosen = msgspec.json.decode(settings, type=Settings)
-    with Recommender.open([folder], data, settings=chosen, user=None) as recommender:
+    with Recommender.open([folder], data, settings=chosen) as recommender:
         assert recommender.recommend(Query(prompt="a castle on a hill")).stage == "full"
 
 

@@ -6,6 +6,7 @@ the one budget.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -281,7 +282,7 @@ class Loans:
     def _arm(self) -> None:
         """Have the timer look when the next model may be idle."""
         idle = [self._left(held) for held in self._held.values() if not held.lent]
-        if self._timer is None and self._idle > 0 and idle and not self._closed:
+        if self._timer is None and self._idle > 0 and idle and not self._closed and not sys.is_finalizing():
             self._timer = self._make_timer(max(0.05, min(idle)), self.unload_idle)
             self._timer.daemon = True
             self._timer.start()

@@ -73,7 +73,7 @@ class History:
         self._writer = user if policy.enabled else None  # who may write more than wishes
         self.recording = self._writer is not None
         self._exclude = [_pattern(text) for text in policy.exclude]
-        database.ensure(PART, VERSION, tables().metadata, migrate)
+        database.ensure(PART, VERSION, lambda: tables().metadata, migrate)
 
     # -- recording --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import dot, dots
+from ..arrays import distinct, dot, dots
 from ..timings import Lap, no_lap
 from ..types import Candidates
 from .lexical import GROUPS, LexicalIndex
@@ -153,13 +153,13 @@ def _candidates(
     lap("lexical")
     if vectors is not None and view.vectors is not None:
         picked.append(_near(vectors.semantic, view.vectors.semantic, search, allowed, 2 * per_source))
-    rows = np.unique(np.concatenate(picked))
+    rows = distinct(np.concatenate(picked))[0]
     lap("search")
     if len(rows) >= per_source:
         return rows
     # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
     first = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
-    return np.unique(np.concatenate([rows, first]))
+    return distinct(np.concatenate([rows, first]))[0]
 
 
 def _near(
@@ -219,7 +219,7 @@ def _cosine(matrix: Floats, query: Floats) -> Floats:
 def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: NDArray[np.int64]) -> dict[str, Floats]:
     """Similarity of each candidate's best example prompt, by words and by meaning; NaN without examples."""
     numbers, owner = lexical.examples.of(rows)
-    having, starts = np.unique(owner, return_index=True)
+    having, starts = distinct(owner)
     words = np.full(len(rows), np.nan, np.float32)
     if len(numbers):
         weights = np.zeros(len(lexical.importance), np.float32)

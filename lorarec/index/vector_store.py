@@ -63,7 +63,7 @@ class VectorStore:
     def __init__(self, database: Database) -> None:
         """Use a database, making the tables where they are missing."""
         self._database = database
-        database.ensure("vectors", VERSION, _tables())
+        database.ensure("vectors", VERSION, _tables)
 
     def missing(self, hashes: Iterable[str], model_id: str) -> list[str]:
         """Those of the hashes that have no vector yet, each once, in the given order."""

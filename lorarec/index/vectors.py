@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..arrays import dots
+from ..arrays import distinct, dot, dots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -195,7 +195,7 @@ class NumpyIndex:
         order = np.lexsort((self._ids[rows], -scores))[:k]
         bound = self.tolerance * max(1.0, float(np.abs(near).max()))
         if len(rows) < self._count and float(near.min()) > float(scores[order[-1]]) - bound:
-            every = self._matrix[: self._count] @ query
+            every = dot(self._matrix[: self._count], query)
             return self._settle_all(query, every, k, bound)
         return scores[order], rows[order]
 
@@ -240,7 +240,7 @@ class NumpyIndex:
         ids = np.asarray(ids)
         if ids.ndim != 1 or vectors.shape != (len(ids), self.dim):
             raise ValueError(f"{len(ids)} ids need vectors of shape ({len(ids)}, {self.dim}), got {vectors.shape}")
-        if len(ids) and (int(ids.min()) < 0 or len(np.unique(ids)) < len(ids)):
+        if len(ids) and (int(ids.min()) < 0 or len(distinct(ids)[0]) < len(ids)):
             raise ValueError("ids must be different from each other and not negative")
 
 

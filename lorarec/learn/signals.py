@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import dot, dots
+from ..arrays import distinct, dot, dots
 from .habits import UNKNOWN, Habits, habits
 from .past import Past
 
@@ -109,9 +109,7 @@ class Evidence:
         self._votes_words = _votes(self.words, self._weight, past, "words", size)
         self._votes = None if self.meaning is None else _votes(self.meaning, self._weight, past, "meaning", size)
         self._plain = self._habits.plain
-        self._beside: dict[
-            int, NDArray[Any]
-        ] = {}  # generations of each LoRA together with each active one, by the latter
+        self._beside: dict[int, tuple[Ints, Ints]] = {}  # active row -> LoRAs used with it, and on which occasion
         self._together = self._joint(active) if len(active) else None
 
     def candidates(self, count: int) -> Ints:
@@ -119,7 +117,7 @@ class Evidence:
         sources = [self._votes_words if self._votes is None else self._votes + self._votes_words]
         if self._together is not None:
             sources.append(np.where(self._together > self._plain * 1.01, self._together, 0))
-        return np.unique(np.concatenate([_top(values, count) for values in sources]))
+        return distinct(np.concatenate([_top(values, count) for values in sources]))[0]
 
     @cached_property
     def nearness(self) -> Floats:
@@ -135,7 +133,11 @@ class Evidence:
 
     def beside(self, row: int) -> dict[int, int]:
         """Generations of one LoRA together with each active one that it was used with, by the latter's row."""
-        return {other: int(times[row]) for other, times in self._beside.items() if times[row]}
+        times = {
+            other: int(self._past.times[occasions[rows == row]].sum())
+            for other, (rows, occasions) in self._beside.items()
+        }
+        return {other: count for other, count in times.items() if count}
 
     def columns(self, rows: Ints) -> dict[str, Floats]:
         """The personal columns of candidates but for those of `learn.wishes`, each of shape (c,); NaN = cannot say."""
@@ -186,8 +188,9 @@ class Evidence:
             mine = mine[mine < self.told]
             at, counts = _runs(past.starts, mine)
             beside = past.rows[at]
-            both = np.bincount(beside, np.repeat(past.weight[mine], counts), self._size)
-            self._beside[row] = np.bincount(beside, np.repeat(past.times[mine], counts), self._size)
+            occasions = np.repeat(mine, counts)
+            both = np.bincount(beside, past.weight[occasions], self._size)
+            self._beside[row] = beside, occasions
             share += (both + PAIRS * self._plain) / (float(past.weight[mine].sum()) + PAIRS)
         return share / len(active)
 

@@ -35,7 +35,7 @@ _QUARTILES = 8  # uses from which quartiles mean something
 _LEAST, _LIMIT = 0.1, 2.0  # of what the formula may say where the author sets no bounds
 
 
-class Shown(Struct, frozen=True):
+class Shown(Struct, frozen=True, gc=False):
     """The strengths of one LoRA in its showcase images."""
 
     count: int = 0

@@ -83,7 +83,7 @@ def test_indexing_can_be_cancelled_and_begun_again(start, mini_library, monkeypa
         client.recommender.start_refresh()  # a node asks for another one meanwhile
         client.post("/jobs/index/cancel")
         until(lambda: client.get("/jobs/index")["state"] == "cancelled")
-        until(lambda: not client.recommender._working)
+        until(lambda: not client.recommender._refresher.working)
     assert client.get("/index")["stage"] == "empty"
     client.post("/jobs/index", status=202)
     until(lambda: client.get("/index")["stage"] == "lexical")

@@ -48,7 +48,7 @@ def broken(connection: Connection) -> None:
 
 
 def upgrade(database: Database, steps: dict[int, Step], new: int) -> None:
-    database.ensure(PART, new, tables().metadata, functools.partial(migrate, steps=steps, new=new))
+    database.ensure(PART, new, lambda: tables().metadata, functools.partial(migrate, steps=steps, new=new))
 
 
 def test_steps_are_taken_one_after_the_other(database: Database) -> None:

@@ -1,0 +1,26 @@
+"""Small arrays of live queries: the same answers as numpy's own, for any shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lorarec.arrays import distinct, dot, dots
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_distinct_values_and_where_each_comes_first(numbers: list[int]) -> None:
+    values = np.asarray(numbers, np.int64)
+    for ours, theirs in zip(distinct(values), np.unique(values, return_index=True), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@settings(deadline=None)  # the first products start threads
+@given(st.integers(0, 900), st.integers(0, 5), st.integers(0, 1000))
+def test_products_are_those_of_numpy_in_blocks_or_in_one(rows: int, others: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    left, right = draw.random((rows, 384), np.float32), draw.random((others, 384), np.float32)
+    np.testing.assert_allclose(dots(left, right), left @ right.T, rtol=1e-4)
+    for other in right:
+        np.testing.assert_allclose(dot(left, other), left @ other, rtol=1e-4)
