@@ -1,6 +1,6 @@
 /** What to do where the encoder is missing: fetch it, after its size was told, from a mirror or through a proxy if need be. */
 
-import { fill, make } from "./dom.mjs";
+import { changed, fill, make } from "./dom.mjs";
 
 /** @typedef {import("./types.mjs").Encoder} Encoder */
 
@@ -28,6 +28,7 @@ export class EncoderBox {
   /** @param {Encoder | null} state null: not known @param {boolean} byWords whether there is no encoder at all */
   show(state, byWords) {
     const say = this._say;
+    if (!changed(this.element, state, byWords)) return;
     this.element.hidden = !state?.missing.length;
     if (!state || this.element.hidden) return;
     const { job, size, fetchable } = state;

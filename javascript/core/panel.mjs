@@ -5,11 +5,11 @@
 
 import { ApiError, isOutdated } from "./client.mjs";
 import { Deeds } from "./deeds.mjs";
-import { fill } from "./dom.mjs";
+import { changed, fill } from "./dom.mjs";
 import { Drawer } from "./drawer.mjs";
 import { EncoderBox } from "./encoder.mjs";
 import { frame } from "./frame.mjs";
-import { drawUsed, usedOf } from "./in_use.mjs";
+import { drawUsed, Known } from "./in_use.mjs";
 import { CardList } from "./list.mjs";
 import { drawHints, drawMessage, sentence } from "./messages.mjs";
 import { Options, optionsForm } from "./options.mjs";
@@ -59,8 +59,7 @@ class Panel {
     this._error = null;
     this._asked = ""; // what the latest question was about
     this._answered = ""; // the prompt that the answer is for
-    /** @type {Record<string, Card>} */
-    this._known = {}; // every card seen, by id
+    this._known = new Known();
     this._closed = false;
 
     this._typed = debounced(() => void this.refresh(), () => this._options.pause);
@@ -174,6 +173,7 @@ class Panel {
     const news = answer && answer.version !== this._server.index?.version;
     if (prompt !== this._answered) this._deeds.dismissed.clear();
     this._answer = answer;
+    this._known.learn(answer?.cards ?? {});
     this._answered = prompt;
     this._error = null;
     this._deeds.unseen();
@@ -238,6 +238,7 @@ class Panel {
   async _showSimilar(card) {
     try {
       this._similar = { card, answer: await this._client.similar(card.id, this._options.top) };
+      this._known.learn(this._similar.answer.cards);
     } catch (error) {
       this._complain(/** @type {Error} */ (error));
     }
@@ -297,8 +298,7 @@ class Panel {
   }
 
   _used() {
-    this._known = { ...this._known, ...this._answer?.cards, ...this._similar?.answer.cards };
-    return usedOf(this._host.active(), this._answer, this._known);
+    return this._known.used(this._host.active(), this._answer);
   }
 
   /** @param {import("./state.mjs").Phase} phase @param {number} count of suggestions */
@@ -310,7 +310,10 @@ class Panel {
     const line = this._similar ? say("similarTo", { name: this._similar.card.name }) : (said[/** @type {keyof typeof said} */ (phase)] ?? "");
     if (summary.textContent !== line) fill(summary, line);
     message.hidden = Boolean(this._similar) || phase === "ready" || phase === "nothing";
-    if (message.hidden || phase === "ready" || phase === "nothing") return fill(message);
+    if (message.hidden || phase === "ready" || phase === "nothing") {
+      if (changed(message)) fill(message);
+      return;
+    }
     drawMessage(message, phase, {
       say,
       index: this._server.index,
