@@ -13,7 +13,7 @@ import { written } from "./tags.mjs";
 
 /**
  * @typedef {object} CardActions what the panel does when a button is pressed
- * @property {(view: CardView) => void} insert
+ * @property {(choice: import("./types.mjs").Choice) => void} insert
  * @property {(view: CardView) => void} remove
  * @property {(view: CardView, before: number) => void} strength chosen for a LoRA in use
  * @property {(view: CardView) => void} like
@@ -34,8 +34,9 @@ export class CardView {
    *   a more explicit one is left out instead of covered
    * @param {boolean} around.adjustable whether the strength of one in use can be changed
    * @param {boolean=} around.tags whether the host names LoRAs by their file name alone
+   * @param {(choice: import("./types.mjs").Choice) => string} around.halves what its user must know of a pair's halves; "": nothing
    */
-  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags }) {
+  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags, halves }) {
     this.card = card;
     this.suggestion = suggestion;
     /** @type {{name: string, strength: number} | null} */
@@ -44,7 +45,7 @@ export class CardView {
     this.chosen = null;
     /** @type {Map<string, boolean>} */
     this.words = new Map();
-    this._around = { say, actions, level, omit, adjustable, tags };
+    this._around = { level, omit, adjustable, tags, halves };
     this._say = say;
     this._actions = actions;
     this._drawn = false;
@@ -59,9 +60,11 @@ export class CardView {
     return this.chosen ?? this.inUse?.strength ?? this.suggestion.strength.model;
   }
 
-  /** @returns {string[]} the trigger words to insert */
-  get chosenWords() {
-    return [...this.words].filter(([, lit]) => lit).map(([word]) => word);
+  /** @returns {import("./types.mjs").Choice} what to insert */
+  get choice() {
+    const words = [...this.words].filter(([, lit]) => lit).map(([word]) => word);
+    const { partner, fingerprint } = this.suggestion;
+    return { card: this.card, strength: this.strength, words, partner, fingerprint };
   }
 
   /**
@@ -94,6 +97,7 @@ export class CardView {
     this._drawn = true;
     this._preview = make("div.lr-preview");
     this._badge = make("span.lr-badge");
+    this._pair = make("span.lr-badge", {}, say("pair"));
     this._fill = make("span.lr-bar-fill");
     this._percent = make("span.lr-percent");
     this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") }, make("span.lr-bar", {}, this._fill), this._percent);
@@ -104,7 +108,7 @@ export class CardView {
     this._insert = make("button.lr-primary", { type: "button", onclick: () => this._press() });
     this._like = iconButton("like", say("like"), () => actions.like(this));
     this._hide = iconButton("hide", say("hide"), () => actions.hide(this));
-    this._head.append(this._badge);
+    this._head.append(this._badge, this._pair);
     if (!card.unique && tags) this._head.append(make("span.lr-badge.lr-doubtful.lr-shared", { title: say("sharedNameHelp") }, say("sharedName")));
     this.element.prepend(this._preview);
     this.element.append(
@@ -129,7 +133,7 @@ export class CardView {
 
   _press() {
     if (this.inUse) this._actions.remove(this);
-    else this._actions.insert(this);
+    else this._actions.insert(this.choice);
   }
 
   _slide() {
@@ -168,8 +172,14 @@ export class CardView {
   }
 
   _drawReasons() {
-    const texts = this.suggestion.reasons.slice(0, 3).map((one) => one.text);
-    if (changed(this._reasons, ...texts)) fill(this._reasons, ...texts.map((text) => make("li", { title: text }, text)));
+    const { partner, reasons } = this.suggestion;
+    const note = partner && this._around.halves(this.choice);
+    if (!changed(this._reasons, partner, note, ...reasons.map((one) => one.text))) return;
+    this._pair.hidden = !partner;
+    this._pair.classList.toggle("lr-doubtful", Boolean(note));
+    this._pair.title = note || this._say("pairHelp", { high: this.card.lora, low: partner });
+    const told = note ? [make("li.lr-alert", { title: note }, note)] : [];
+    fill(this._reasons, ...told, ...reasons.slice(0, 3 - told.length).map(({ text }) => make("li", { title: text }, text)));
   }
 
   _drawButtons() {

@@ -41,9 +41,9 @@ export class Known {
 
   /** @param {string} name as a tag or node names it @returns {string} id, "": none is called that */
   _called(name) {
-    const wanted = name.toLowerCase().replaceAll("\\", "/").replace(/\.safetensors$/, "");
+    const wanted = bare(name);
     const file = wanted.slice(wanted.lastIndexOf("/") + 1);
-    return [...(this._files.get(file) ?? [])].find((id) => `/${this._cards.get(id)?.lora.toLowerCase().replace(/\.[^./]*$/, "")}`.endsWith(`/${wanted}`)) ?? "";
+    return [...(this._files.get(file) ?? [])].find((id) => isCalled(this._cards.get(id)?.lora ?? "", name)) ?? "";
   }
 }
 
@@ -69,4 +69,14 @@ export function drawUsed(element, say, used, sure, remove) {
       );
     }),
   );
+}
+
+/** @param {string} name as a tag or node names a LoRA @returns {string} */
+function bare(name) {
+  return name.toLowerCase().replaceAll("\\", "/").replace(/\.safetensors$/, "");
+}
+
+/** @param {string} lora its path @param {string} name as a tag or node names one */
+export function isCalled(lora, name) {
+  return `/${lora.toLowerCase().replace(/\.[^./]*$/, "")}`.endsWith(`/${bare(name)}`);
 }

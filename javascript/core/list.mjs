@@ -10,6 +10,7 @@ const NEAR = "400px"; // two rows of cards: the focus may go into what is not se
 /** @typedef {import("./types.mjs").Card} Card */
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
 /** @typedef {{card: Card, suggestion: Suggestion}} Entry */
+/** @typedef {(suggestion: Suggestion) => {name: string, strength: number} | null} InUse what is in use of it */
 
 export class CardList {
   /** @param {ConstructorParameters<typeof CardView>[2]} around handed to every card */
@@ -22,8 +23,8 @@ export class CardList {
     this._views = new Map();
     /** @type {Entry[]} */
     this._wanted = [];
-    /** @type {Map<string, {name: string, strength: number}>} */
-    this._inUse = new Map();
+    /** @type {InUse} */
+    this._inUse = () => null;
     /** @type {Set<string>} ids of cards near the visible part */
     this._near = new Set();
     // Hosts scroll the panel in places of their own, which only the newer of the two margins reaches into.
@@ -44,7 +45,7 @@ export class CardList {
     document.removeEventListener("pointermove", this._heed, { capture: true });
   }
 
-  /** @param {Entry[]} wanted in their order @param {Map<string, {name: string, strength: number}>} inUse by id */
+  /** @param {Entry[]} wanted in their order @param {InUse} inUse */
   show(wanted, inUse) {
     this._wanted = wanted;
     this._inUse = inUse;
@@ -70,12 +71,6 @@ export class CardList {
     const root = /** @type {Document | ShadowRoot} */ (this.element.getRootNode());
     const under = root.elementFromPoint(this._pointer.x, this._pointer.y)?.closest(".lr-card") ?? null;
     return under && this.element.contains(under) ? under : null;
-  }
-
-  /** Draw anew what can be seen. */
-  draw() {
-    const { held } = this;
-    for (const [id, view] of this._views) if (this._near.has(id) || id === held) view.draw();
   }
 
   /** @param {IntersectionObserverEntry[]} seen cards that came near or went away */
@@ -108,14 +103,14 @@ export class CardList {
 
   /** @param {string} id @param {Entry | undefined} entry absent: one that only stays because it is held */
   _view(id, entry) {
-    const inUse = this._inUse.get(id) ?? null;
     let view = this._views.get(id);
     if (!view) {
       if (!entry) throw new Error(`no card ${id}`);
       view = new CardView(entry.card, entry.suggestion, this._around);
       this._sight.observe(view.element);
     }
-    view.update(entry?.card ?? view.card, entry?.suggestion ?? view.suggestion, inUse);
+    const suggestion = entry?.suggestion ?? view.suggestion;
+    view.update(entry?.card ?? view.card, suggestion, this._inUse(suggestion));
     return view;
   }
 

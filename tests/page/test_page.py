@@ -124,6 +124,18 @@ def test_details_are_opened_and_closed_by_keyboard(written: Any) -> None:
     assert written.run("document.activeElement.getAttribute('aria-label')") == "Details"
 
 
+def test_of_a_pair_it_is_said_that_a_tag_inserts_one_half(page: Any) -> None:
+    page.click("#prompt")
+    page.type("slow orbit shot around a statue, cinematic video")
+    page.wait(f"document.querySelector('{FIRST} .lr-name')?.innerText === 'Slow Orbit Camera'")
+    assert page.text(f"{FIRST} .lr-reasons .lr-alert").startswith("Only its high-noise half is inserted")
+    assert "slow_orbit_wan22_low_noise" in page.run(f"document.querySelector('{FIRST} .lr-reasons .lr-alert').title")
+    page.click(f"{FIRST} .lr-primary")
+    page.wait("document.querySelector('#prompt').value.includes('<lora:slow_orbit_wan22_high_noise:')")
+    assert "low_noise" not in page.value("#prompt")
+    page.wait("document.querySelector('.lr-status').title.includes('Only its high-noise half')")
+
+
 def test_similar_and_back(written: Any, ids: Any) -> None:
     before = ids()
     written.click(f'{FIRST} [aria-label="Similar LoRAs"]')
