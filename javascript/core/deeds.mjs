@@ -32,7 +32,7 @@ export class Deeds {
     const note = halves(choice);
     if (!(await this._done(() => host.insert(choice)))) return;
     const name = used(card.id, partner);
-    announce([say("insertedNow", { name: card.name }), note].filter(Boolean).join(". "), name === undefined ? undefined : () => void this.remove(name, card, partner));
+    announce(say(note ? "insertedHalf" : "insertedNow", { name: card.name, note }), name === undefined ? undefined : () => void this.remove(name, card, partner));
     done();
     await this._tell("insert", card, { strength });
   }

@@ -41,7 +41,7 @@ export class EncoderBox {
     if (total) Object.assign(this._bar, { max: total, value: done });
     else this._bar.removeAttribute("value");
     const far = total ? say("fetched", { done: megabytes(done), total: megabytes(total) }) : say("fetching");
-    fill(this._far, left ? `${far}, ${say("secondsLeft", { seconds: Math.ceil(left) })}` : far);
+    fill(this._far, left ? say("withTime", { far, seconds: Math.ceil(left) }) : far);
     this._fault.hidden = job.state !== "failed";
     if (this._fault.textContent !== job.error) fill(this._fault, job.error);
     this._addresses.hidden = busy || !fetchable || state.mirror === null;

@@ -53,8 +53,8 @@ export function drawMessage(element, phase, { say, index, error, refresh, again,
 function drawProgress(element, progress, say) {
   const { total = null, done = 0, seconds_left: seconds = null } = progress ?? {};
   if (total) Object.assign(/** @type {any} */ (element.querySelector("progress")), { max: total, value: done });
-  const texts = [total && say("progress", { done, total }), seconds && say("secondsLeft", { seconds: Math.ceil(seconds) })];
-  fill(/** @type {Element} */ (element.querySelector("progress + p")), texts.filter(Boolean).join(", "));
+  const far = total ? say("progress", { done, total }) : "";
+  fill(/** @type {Element} */ (element.querySelector("progress + p")), far && seconds ? say("withTime", { far, seconds: Math.ceil(seconds) }) : far);
 }
 
 /**

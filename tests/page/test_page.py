@@ -174,6 +174,14 @@ def test_narrow_panels_hold_everything(written: Any) -> None:
     assert written.run(f"{wide}.map((one) => one.className)") == []
 
 
+def test_every_text_can_be_read(written: Any) -> None:
+    for dark in (False, True):
+        written.look(dark=dark)
+        assert written.pale("body") == []
+    written.run("document.querySelector('.lr-panel').style.setProperty('--lr-muted', '#888')")
+    assert written.pale("body"), "what is too pale is found"
+
+
 def test_every_control_has_a_name(written: Any) -> None:
     controls = "[...document.querySelectorAll('button, input, select, textarea, [role=meter]')]"
     nameless = f"{controls}.filter((one) => !(one.ariaLabel || one.innerText || one.labels?.length || one.title))"

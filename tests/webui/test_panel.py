@@ -130,7 +130,7 @@ def test_the_checkpoint_says_the_base_model(page: Any) -> None:
 def test_two_of_one_name_are_said_so(page: Any) -> None:
     write(page, PROMPT)
     page.wait(cards())
-    said = "card.querySelector('.lr-shared').hidden"
+    said = "card.querySelector('.lr-shared') === null"
     shown = page.run(
         inside(
             f"[...panel.querySelectorAll('.lr-card')].map((card) => [card.querySelector('.lr-name').innerText, {said}])"
@@ -158,6 +158,9 @@ def test_its_colours_are_the_hosts(open_page: Any, query: str, light: bool) -> N
     red = int(colour.partition("(")[2].partition(",")[0])
     assert (red > 128) == light
     assert page.run("document.querySelector('#lorarec_txt2img').style.colorScheme") == ("light" if light else "dark")
+    write(page, PROMPT)
+    page.wait(cards())
+    assert page.pale("#lorarec_txt2img .lorarec-body >>> .lr-panel") == []
 
 
 def test_narrow(open_page: Any) -> None:
