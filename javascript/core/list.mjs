@@ -4,7 +4,7 @@ import { CardView } from "./card.mjs";
 import { make } from "./dom.mjs";
 import { arrange, staying } from "./state.mjs";
 
-const FIRST = 12; // cards that are drawn where nothing is known yet of what can be seen
+const FIRST = 12; // cards that are drawn whether they can be seen or not
 const NEAR = "400px"; // two rows of cards: the focus may go into what is not seen yet
 
 /** @typedef {import("./types.mjs").Card} Card */
@@ -95,7 +95,7 @@ export class CardList {
     // All cards are of one height: what comes where others can be seen will be seen.
     const places = new Set(shown.flatMap((id, k) => (this._near.has(id) ? [k] : [])));
     views.forEach((view, k) => {
-      if ((places.size ? places.has(k) : k < FIRST) || view.card.id === held) view.draw();
+      if (k < FIRST || places.has(k) || view.card.id === held) view.draw();
     });
     this._place(shown, views, held);
     this._views = new Map(order.map((id, k) => [id, views[k]]));
