@@ -32,6 +32,11 @@ export function allUses(spots) {
   return spots.flatMap(usesOf);
 }
 
+/** What leads to a model, itself included. @param {Spot} spot that gives it @returns {Spot[]} */
+export function behindModel(spot) {
+  return upstream(spot, (type) => !EARLIER.test(type) && type !== "CONDITIONING");
+}
+
 /** @param {Use[]} uses @returns {{name: string, strength: number}[]} each LoRA once */
 export function activeOf(uses) {
   const found = new Map();
@@ -53,8 +58,8 @@ export function baseModelOf(root, found) {
   return names.size === 1 ? [...names][0] : "";
 }
 
-/** @param {Spot[]} spots @returns {string} */
-function modelFile(spots) {
+/** @param {Spot[]} spots nearest first @returns {string} the first model that they load; "" if none is named */
+export function modelFile(spots) {
   for (const spot of spots) {
     const { node } = spot;
     if (kindOf(node) === RECOMMEND || (node.outputs ?? []).every((output) => !/MODEL|PIPE/i.test(output.type))) continue;

@@ -33,6 +33,20 @@ export function change(app, work) {
   }
 }
 
+/**
+ * Undo and redo while the focus is in the sidebar. ComfyUI leaves their keys to any field that has the focus; a slider or a
+ * box to tick has nothing to undo of its own.
+ * @param {any} app @param {KeyboardEvent} event
+ */
+export function undoFrom(app, event) {
+  const { type } = /** @type {HTMLInputElement} */ (event.target);
+  const key = event.key.toLowerCase();
+  if (!["range", "checkbox"].includes(type) || !(event.ctrlKey || event.metaKey) || event.altKey || !["y", "z"].includes(key)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  void app.extensionManager.command.execute(key === "y" || event.shiftKey ? "Comfy.Redo" : "Comfy.Undo");
+}
+
 /** Set a widget as if its user had. @param {import("./types.mjs").Node} node @param {import("./types.mjs").Widget} widget @param {any} value */
 export function setWidget(node, widget, value) {
   if (widget.value === value) return;

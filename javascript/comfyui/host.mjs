@@ -3,12 +3,13 @@
 import { RECOMMEND } from "./boxes.mjs";
 import { change } from "./change.mjs";
 import { keysAt } from "./focus.mjs";
-import { kindOf, widgetOf } from "./graph.mjs";
+import { allUses } from "./around.mjs";
+import { kindOf, liveSpots, widgetOf } from "./graph.mjs";
 import { plainName } from "./loras.mjs";
+import { placeFor } from "./pairs.mjs";
 import { PINNED, read } from "./reading.mjs";
 import { readSelection } from "./selection.mjs";
 import { removeUse, setStrength } from "./uses.mjs";
-import { wayFor } from "./ways.mjs";
 
 /** @typedef {import("./reading.mjs").Reading} Reading */
 /** @typedef {import("./prompts.mjs").Found} Found */
@@ -93,23 +94,33 @@ export class Workflow {
 
   /** @param {Choice} choice @param {string} wish how @param {import("./texts.mjs").Say} say @throws {Error} it cannot be inserted; a sentence for the user */
   insert(choice, wish, say) {
-    const { reading } = this;
-    const act = wayFor(reading, { create: (kind) => this._LiteGraph.createNode(kind), listed: (path) => this.listed(path, say) }, wish);
-    if (!act) throw new Error(say(this._unreadable() ? "unreadable" : "noPlace"));
-    change(this.app, () => act(choice));
+    const place = this._placeFor(choice, wish, say);
+    if (!place) throw new Error(say(this._unreadable() ? "unreadable" : "noPlace"));
+    change(this.app, place.put);
     this.changed();
   }
 
-  /** @param {string} name @param {number} strength */
-  setStrength(name, strength) {
-    change(this.app, () => this._uses(name).forEach((use) => setStrength(use, strength)));
+  /** @param {Choice} choice of a pair @param {string} wish @param {import("./texts.mjs").Say} say @returns {string} what becomes of its halves; "": each goes where it belongs */
+  halves(choice, wish, say) {
+    const note = this._placeFor(choice, wish, say)?.note;
+    return note ? say(note, { high: choice.card.lora, low: choice.partner }) : "";
+  }
+
+  /** @param {Choice} choice @param {string} wish @param {import("./texts.mjs").Say} say */
+  _placeFor(choice, wish, say) {
+    return placeFor(this.reading, { create: (kind) => this._LiteGraph.createNode(kind), listed: (path) => this.listed(path, say) }, wish, choice);
+  }
+
+  /** @param {string} name @param {number} strength @param {string} partner */
+  setStrength(name, strength, partner) {
+    change(this.app, () => this._uses(name, partner).forEach((use) => setStrength(use, strength)));
     this.changed();
   }
 
-  /** @param {string} name */
-  remove(name) {
+  /** @param {string} name @param {string} partner */
+  remove(name, partner) {
     const boxes = this.reading.found?.boxes ?? [];
-    change(this.app, () => this._uses(name).forEach((use) => removeUse(use, boxes)));
+    change(this.app, () => this._uses(name, partner).forEach((use) => removeUse(use, boxes)));
     this.changed();
   }
 
@@ -131,9 +142,10 @@ export class Workflow {
     this._reading = null;
   }
 
-  /** @param {string} name */
-  _uses(name) {
-    return this.reading.uses.filter((use) => plainName(use.name) === plainName(name));
+  /** @param {string} name @param {string} partner its other half, which may stand before the sampler of another prompt; "": it has none */
+  _uses(name, partner) {
+    const called = (/** @type {string} */ wanted) => (/** @type {import("./loras.mjs").Use} */ use) => plainName(use.name) === plainName(wanted);
+    return [...this.reading.uses.filter(called(name)), ...(partner ? allUses(liveSpots(this.root)).filter(called(partner)) : [])];
   }
 
   _unreadable() {
@@ -166,8 +178,9 @@ export function hostOf(workflow, { preferences, language, say, strings }) {
         throw error;
       }
     },
-    remove: (name) => workflow.remove(name),
-    setStrength: (name, strength) => workflow.setStrength(name, strength),
+    remove: (name, _, partner = "") => workflow.remove(name, partner),
+    setStrength: (name, strength, partner = "") => workflow.setStrength(name, strength, partner),
+    halves: (choice) => workflow.halves(choice, preferences.get("insert") ?? "auto", say),
     language,
     strings,
     preferences,

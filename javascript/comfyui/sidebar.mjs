@@ -3,6 +3,7 @@
 import { fill, make } from "../core/dom.mjs";
 import { mount } from "../core/panel.mjs";
 import { languageOf } from "../core/texts.mjs";
+import { undoFrom } from "./change.mjs";
 import { ComfyClient } from "./client.mjs";
 import { hostOf } from "./host.mjs";
 import { Picker } from "./picker.mjs";
@@ -43,6 +44,7 @@ export function show(element, comfy, workflow, preferences) {
   const picker = new Picker(workflow, say);
   const place = make("div.lorarec-sidebar", { lang: language === "zh" ? "zh-CN" : "en" });
   const below = make("div.lorarec-panel");
+  place.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => undoFrom(comfy.app, event));
   fill(place, picker.element, below);
   fill(element, place);
   const draw = () => {

@@ -11,6 +11,10 @@ const EN = {
   find: "Show it on the canvas",
   noPlace: "There is nowhere to insert it: no model is linked to a sampler of this prompt. Link one, or set “Insert LoRAs” to tags.",
   notListed: "ComfyUI does not list {name} yet. Press R to refresh its lists, then insert again.",
+  halfHigh: "Only its high-noise half is inserted: this workflow does not tell where the low-noise half belongs ({low}).",
+  halfLow: "Only its low-noise half is inserted: this workflow has no high-noise model for the other one ({high}).",
+  halfTag: "Only its high-noise half is inserted: a tag does not say which model it is for ({low}).",
+  halfUnlinked: "Its low-noise half comes out at LORA_STACK_LOW of the Recommend LoRAs node, which is not linked.",
   unreadable: "The selection of the Recommend LoRAs node cannot be read. Mend or empty it first.",
 };
 
@@ -26,6 +30,10 @@ const ZH = {
   find: "在画布上显示",
   noPlace: "无处可插入：此提示词的采样器未连接模型。请先连接模型，或将“插入 LoRA”设为标签。",
   notListed: "ComfyUI 尚未列出 {name}。请按 R 刷新列表后重试。",
+  halfHigh: "仅插入高噪声部分：此工作流未说明低噪声部分应放在何处（{low}）。",
+  halfLow: "仅插入低噪声部分：此工作流没有用于另一部分的高噪声模型（{high}）。",
+  halfTag: "仅插入高噪声部分：标签无法说明用于哪个模型（{low}）。",
+  halfUnlinked: "低噪声部分由“推荐 LoRA”节点的 LORA_STACK_LOW 输出，该输出尚未连接。",
   unreadable: "“推荐 LoRA”节点的选择内容无法读取。请先修正或清空。",
 };
 

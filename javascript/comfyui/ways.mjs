@@ -14,7 +14,8 @@ import { addWords, keepWords } from "./words.mjs";
 /** @typedef {import("./types.mjs").Widget} Widget */
 /** @typedef {import("./reading.mjs").Reading} Reading */
 /** @typedef {import("../core/types.mjs").Choice} Choice */
-/** @typedef {(choice: Choice) => void} Act */
+/** @typedef {{node: Node, act: (choice: Choice) => void}} Found the node where it goes, and what puts it there */
+/** @typedef {Found & {name: string}} Way */
 
 /**
  * @typedef {object} Tools
@@ -22,25 +23,25 @@ import { addWords, keepWords } from "./words.mjs";
  * @property {(path: string) => string} listed a LoRA's name as ComfyUI's lists have it; throws where they do not
  */
 
-/** @type {Record<string, (reading: Reading, tools: Tools) => Act | null>} */
+/** @type {Record<string, (reading: Reading, tools: Tools) => Found | null>} */
 const WAYS = { recommend, rows, tag, loader };
 
 /**
  * How to insert: as wished, else in the order that suits a workflow.
  * @param {Reading} reading @param {Tools} tools @param {string} wish "auto" or one of the ways
- * @returns {Act | null} null: there is nowhere to insert
+ * @returns {Way | null} null: there is nowhere to insert
  */
 export function wayFor(reading, tools, wish) {
   const tagged = reading.uses.some((use) => use.place === "tag") || findTags(reading.prompt).length > 0;
   const order = [wish, "recommend", "rows", ...(tagged ? ["tag"] : []), "loader"];
   for (const name of order) {
-    const act = WAYS[name]?.(reading, tools);
-    if (act) return act;
+    const found = WAYS[name]?.(reading, tools);
+    if (found) return { name, ...found };
   }
   return null;
 }
 
-/** As a row of a Recommend LoRAs node, unless that chooses anew in every run. @param {Reading} reading @returns {Act | null} */
+/** As a row of a Recommend LoRAs node, unless that chooses anew in every run. @param {Reading} reading @returns {Found | null} */
 function recommend({ found, spots, box }) {
   const spot = spots.find(({ node }) => kindOf(node) === RECOMMEND) ?? found?.recommend;
   const widget = spot && widgetOf(spot.node, "selection");
@@ -48,28 +49,30 @@ function recommend({ found, spots, box }) {
   if (!spot || !widget || !rows || widgetOf(spot.node, "mode")?.value === "always") return null;
   // The node adds the words of its rows to its prompt, or hands them on; if nothing takes either, the text must hold them.
   const speaks = [1, 2].some((slot) => spot.node.outputs?.[slot]?.links?.length);
-  return ({ card, strength, words }) => {
+  const act = (/** @type {Choice} */ { card, strength, words, partner, fingerprint }) => {
     const others = rows.filter((row) => plainName(row.name) !== plainName(card.lora));
-    const row = { name: card.lora, model: strength, clip: strength, on: true, trigger_words: speaks ? bareWords(words) : [], partner: "", fingerprint: "" };
+    const row = { name: card.lora, model: strength, clip: strength, on: true, trigger_words: speaks ? bareWords(words) : [], partner, fingerprint };
     setWidget(spot.node, widget, writeSelection([...others, row]));
     if (!speaks && box) addWords(box, card.lora, words);
   };
+  return { node: spot.node, act };
 }
 
-/** As a row of a loader or stack that has rows. @param {Reading} reading @param {Tools} tools @returns {Act | null} */
+/** As a row of a loader or stack that has rows. @param {Reading} reading @param {Tools} tools @returns {Found | null} */
 function rows({ spots, box }, tools) {
   for (const { node } of spots) {
     const put = POWER.test(kindOf(node)) ? powerRow(node, tools) : MANAGER.test(kindOf(node)) ? managerRow(node) : freeRow(node, tools);
     if (!put) continue;
-    return (choice) => {
+    const act = (/** @type {Choice} */ choice) => {
       put(choice);
       if (box) addWords(box, choice.card.lora, choice.words);
     };
+    return { node, act };
   }
   return null;
 }
 
-/** @param {any} node @param {Tools} tools @returns {Act | null} */
+/** @param {any} node @param {Tools} tools @returns {Found["act"] | null} */
 function powerRow(node, tools) {
   if (typeof node.addNewLoraWidget !== "function") return null;
   return ({ card, strength }) => {
@@ -81,7 +84,7 @@ function powerRow(node, tools) {
   };
 }
 
-/** Its text holds tags, and its list is made of them. @param {Node} node @returns {Act | null} */
+/** Its text holds tags, and its list is made of them. @param {Node} node @returns {Found["act"] | null} */
 function managerRow(node) {
   const text = widgetOf(node, "text");
   const list = widgetOf(node, "loras");
@@ -97,7 +100,7 @@ function managerRow(node) {
   };
 }
 
-/** The first row of a stack that names no LoRA. @param {Node} node @param {Tools} tools @returns {Act | null} */
+/** The first row of a stack that names no LoRA. @param {Node} node @param {Tools} tools @returns {Found["act"] | null} */
 function freeRow(node, tools) {
   if (!(node.outputs ?? []).some((output) => output.type === "LORA_STACK")) return null;
   const widgets = node.widgets ?? [];
@@ -115,24 +118,26 @@ function freeRow(node, tools) {
   };
 }
 
-/** As a tag in the text. @param {Reading} reading @returns {Act | null} */
+/** As a tag in the text. @param {Reading} reading @returns {Found | null} */
 function tag({ box }) {
   if (!box) return null;
-  return ({ card, strength, words }) => {
+  const { node } = box.spot;
+  const act = (/** @type {Choice} */ { card, strength, words }) => {
     const before = String(box.widget.value);
     const after = withTag(before, before.length, tagName(card.lora), strength, words);
     const added = words.filter((word) => after.includes(word) && !before.includes(word));
-    setWidget(box.spot.node, box.widget, after);
-    keepWords(box.spot.node, tagName(card.lora), added);
+    setWidget(node, box.widget, after);
+    keepWords(node, tagName(card.lora), added);
   };
+  return { node, act };
 }
 
-/** As a new node behind the last LoraLoader of the chain, or behind what loads the model. @param {Reading} reading @param {Tools} tools @returns {Act | null} */
-function loader({ found, spots, box }, tools) {
+/** As a new node behind the last LoraLoader of the chain, or behind what loads the model. @param {Reading} reading @param {Tools} tools @returns {Found | null} */
+function loader({ found, spots, model, box }, tools) {
   const starts = found?.samplers.length ? found.samplers : spots.filter(({ node }) => (node.inputs ?? []).some((input) => input.type === "LATENT"));
-  const anchor = starts.map(anchorOf).find((one) => one !== null);
+  const anchor = (model ? [model] : starts).map(anchorOf).find((one) => one !== null);
   if (!anchor) return null;
-  return ({ card, strength, words }) => {
+  const act = (/** @type {Choice} */ { card, strength, words }) => {
     const name = tools.listed(card.lora); // before anything changes: it may throw
     const node = insertLoader(tools.create, anchor.node);
     for (const [widget, value] of [["lora_name", name], ["strength_model", strength], ["strength_clip", strength]]) {
@@ -141,4 +146,5 @@ function loader({ found, spots, box }, tools) {
     }
     if (box) addWords(box, card.lora, words);
   };
+  return { node: anchor.node, act };
 }

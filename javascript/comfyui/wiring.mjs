@@ -13,26 +13,33 @@ const SIZE = [320, 130]; // of a LoraLoader, before it was drawn
 
 /**
  * Behind which node a new loader belongs: the last LoraLoader of the chain, else what the chain begins with.
- * @param {Spot} sampler @returns {Spot | null} null: no model is linked
+ * @param {Spot} end of the chain: a sampler, or what gives it its model @returns {Spot | null} null: no model is linked
  */
-export function anchorOf(sampler) {
-  let spot = sampler;
+export function anchorOf(end) {
+  /** @type {Spot | undefined} */
+  let spot = end;
   for (let hops = 0; hops < 200; hops += 1) {
-    const index = modelInput(spot.node);
-    const origin = index < 0 ? null : originOf(spot, index);
-    if (!origin) return spot === sampler || !(spot.node.outputs ?? []).some((output) => output.type === "MODEL") ? null : spot;
-    spot = origin.spot;
     if (CHAINED.test(kindOf(spot.node))) return spot;
+    const [origin] = modelOrigins(spot);
+    if (!origin) return (spot.node.outputs ?? []).some((output) => output.type === "MODEL") ? spot : null;
+    spot = origin.spot;
   }
   return null;
 }
 
-/** @param {Node} node @returns {number} */
-function modelInput(node) {
-  const inputs = node.inputs ?? [];
-  const linked = (/** @type {string} */ type) => inputs.findIndex((input) => input.type === type && input.link !== null);
-  const model = linked("MODEL");
-  return model >= 0 ? model : linked("GUIDER");
+/** What a node's models come from, or else its guider. @param {Spot} spot @returns {{name: string, spot: Spot}[]} by input */
+export function modelOrigins(spot) {
+  const linked = [...(spot.node.inputs ?? []).entries()].filter(([, input]) => input.link !== null);
+  for (const type of ["MODEL", "GUIDER"]) {
+    const mine = linked.filter(([, input]) => input.type === type);
+    if (mine.length) {
+      return mine.flatMap(([index, { name }]) => {
+        const origin = originOf(spot, index);
+        return origin ? [{ name, spot: origin.spot }] : [];
+      });
+    }
+  }
+  return [];
 }
 
 /**

@@ -1,6 +1,9 @@
-/** One card: a LoRA with all that the user can do with it. The element stays the same while its content changes. */
+/**
+ * One card: a LoRA with all that the user can do with it. The element stays the same while its content changes. Until it
+ * comes near the visible part of the panel it holds the LoRA's name alone: of two hundred cards few are looked at.
+ */
 
-import { fill, icon, iconButton, make } from "./dom.mjs";
+import { changed, fill, icon, iconButton, make } from "./dom.mjs";
 import { preview } from "./preview.mjs";
 import { covered, percent, sliderEnds } from "./state.mjs";
 import { written } from "./tags.mjs";
@@ -10,7 +13,7 @@ import { written } from "./tags.mjs";
 
 /**
  * @typedef {object} CardActions what the panel does when a button is pressed
- * @property {(view: CardView) => void} insert
+ * @property {(choice: import("./types.mjs").Choice) => void} insert
  * @property {(view: CardView) => void} remove
  * @property {(view: CardView, before: number) => void} strength chosen for a LoRA in use
  * @property {(view: CardView) => void} like
@@ -31,8 +34,9 @@ export class CardView {
    *   a more explicit one is left out instead of covered
    * @param {boolean} around.adjustable whether the strength of one in use can be changed
    * @param {boolean=} around.tags whether the host names LoRAs by their file name alone
+   * @param {(choice: import("./types.mjs").Choice) => string} around.halves what its user must know of a pair's halves; "": nothing
    */
-  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags }) {
+  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags, halves }) {
     this.card = card;
     this.suggestion = suggestion;
     /** @type {{name: string, strength: number} | null} */
@@ -41,26 +45,73 @@ export class CardView {
     this.chosen = null;
     /** @type {Map<string, boolean>} */
     this.words = new Map();
+    this._around = { level, omit, adjustable, tags, halves };
     this._say = say;
     this._actions = actions;
-    this._adjustable = adjustable;
-    this._preview = make("div.lr-preview");
+    this._drawn = false;
     this._name = make("h3.lr-name");
+    this._head = make("div.lr-head", {}, this._name);
+    this.element = make("li.lr-card", { "data-id": card.id }, this._head);
+    this.update(card, suggestion, null);
+  }
+
+  /** @returns {number} the strength to insert with */
+  get strength() {
+    return this.chosen ?? this.inUse?.strength ?? this.suggestion.strength.model;
+  }
+
+  /** @returns {import("./types.mjs").Choice} what to insert */
+  get choice() {
+    const words = [...this.words].filter(([, lit]) => lit).map(([word]) => word);
+    const { partner, fingerprint } = this.suggestion;
+    return { card: this.card, strength: this.strength, words, partner, fingerprint };
+  }
+
+  /**
+   * Take what a newer answer says; what the user chose on the card stays. `draw` shows it.
+   * @param {Card} card @param {Suggestion} suggestion @param {{name: string, strength: number} | null} inUse
+   */
+  update(card, suggestion, inUse) {
+    const before = this.inUse;
+    this.card = card;
+    this.suggestion = suggestion;
+    this.inUse = inUse;
+    if (inUse && before && inUse.strength !== before.strength) this.chosen = null;
+    if (changed(this._name, card.name)) fill(this._name, card.name);
+  }
+
+  /** Show all of it, as it is now. */
+  draw() {
+    if (!this._drawn) this._build();
+    this._drawHead();
+    this._drawScore();
+    this._drawReasons();
+    this._drawWords();
+    this._drawStrength();
+    this._drawButtons();
+  }
+
+  _build() {
+    const { _say: say, _actions: actions, card } = this;
+    const { level, omit, tags } = this._around;
+    this._drawn = true;
+    this._preview = make("div.lr-preview");
     this._badge = make("span.lr-badge");
-    this._shared = make("span.lr-badge.lr-doubtful.lr-shared", { title: say("sharedNameHelp"), hidden: card.unique || !tags }, say("sharedName"));
-    this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") });
+    this._pair = make("span.lr-badge", {}, say("pair"));
+    this._fill = make("span.lr-bar-fill");
+    this._percent = make("span.lr-percent");
+    this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") }, make("span.lr-bar", {}, this._fill), this._percent);
     this._reasons = make("ul.lr-reasons", { "aria-label": say("reasons") });
     this._chips = make("div.lr-chips", { role: "group", "aria-label": say("triggerWords"), title: say("triggerHelp") });
-    this._slider = make("input.lr-slider", { type: "range", step: 0.05 });
+    this._slider = make("input.lr-slider", { type: "range", step: 0.05, oninput: () => this._slide(), onchange: () => this._settle() });
     this._value = make("output.lr-value");
     this._insert = make("button.lr-primary", { type: "button", onclick: () => this._press() });
     this._like = iconButton("like", say("like"), () => actions.like(this));
     this._hide = iconButton("hide", say("hide"), () => actions.hide(this));
-    this.element = make(
-      "li.lr-card",
-      { "data-id": card.id },
-      this._preview,
-      make("div.lr-head", {}, this._name, this._badge, this._shared),
+    this._head.append(this._badge, this._pair);
+    if (!card.unique && tags) this._head.append(make("span.lr-badge.lr-doubtful.lr-shared", { title: say("sharedNameHelp") }, say("sharedName")));
+    this.element.prepend(this._preview);
+    this.element.append(
       this._score,
       this._reasons,
       this._chips,
@@ -76,61 +127,18 @@ export class CardView {
         iconButton("details", say("details"), () => actions.details(this), { "aria-haspopup": "dialog" }),
       ),
     );
-    this._slider.addEventListener("input", () => this._slide());
-    this._slider.addEventListener("change", () => this._settle());
     if (omit && covered(card.safety, level)) this._drawNothing();
     else this._drawPreview(level);
-    this.update(card, suggestion, null);
-  }
-
-  /** @returns {number} the strength to insert with */
-  get strength() {
-    return this.chosen ?? this.inUse?.strength ?? this.suggestion.strength.model;
-  }
-
-  /** @returns {string[]} the trigger words to insert */
-  get chosenWords() {
-    return [...this.words].filter(([, lit]) => lit).map(([word]) => word);
-  }
-
-  /**
-   * Show what a newer answer says; what the user chose on the card stays.
-   * @param {Card} card @param {Suggestion} suggestion @param {{name: string, strength: number} | null} inUse
-   */
-  update(card, suggestion, inUse) {
-    const say = this._say;
-    const before = this.inUse;
-    this.card = card;
-    this.suggestion = suggestion;
-    this.inUse = inUse;
-    if (inUse && before && inUse.strength !== before.strength) this.chosen = null;
-    this.element.classList.toggle("lr-in-use", Boolean(inUse));
-    this.element.setAttribute("aria-label", inUse ? `${card.name}, ${say("inUseAt", { strength: written(inUse.strength) })}` : card.name);
-    fill(this._name, card.name);
-    this._name.title = [card.name, card.version, card.lora].filter(Boolean).join("\n");
-    fill(this._badge, card.base_model?.name);
-    this._badge.hidden = !card.base_model;
-    this._badge.classList.toggle("lr-doubtful", Boolean(suggestion.base_model_doubt));
-    this._badge.title = suggestion.base_model_doubt || say("baseModel");
-    const score = percent(suggestion.score);
-    this._score.setAttribute("aria-valuenow", Math.round(suggestion.score * 100));
-    this._score.setAttribute("aria-label", say("fit", { score }));
-    const bar = make("span.lr-bar", {}, make("span.lr-bar-fill"));
-    bar.firstChild.style.width = `${Math.max(2, suggestion.score * 100)}%`;
-    fill(this._score, bar, make("span.lr-percent", {}, score));
-    fill(this._reasons, ...suggestion.reasons.slice(0, 3).map((one) => make("li", { title: one.text }, one.text)));
-    this._drawWords();
-    this._drawStrength();
-    this._drawButtons();
   }
 
   _press() {
     if (this.inUse) this._actions.remove(this);
-    else this._actions.insert(this);
+    else this._actions.insert(this.choice);
   }
 
   _slide() {
     this.chosen = Number(this._slider.value);
+    changed(this._slider); // no longer as it was drawn
     this._value.value = written(this.chosen);
     this._slider.setAttribute("aria-valuetext", this._value.value);
   }
@@ -140,30 +148,69 @@ export class CardView {
     if (this.inUse) this._actions.strength(this, this.inUse.strength);
   }
 
+  _drawHead() {
+    const { card, inUse, suggestion, _say: say } = this;
+    const { base_model_doubt: doubt } = suggestion;
+    if (!changed(this._head, card.name, card.version, card.lora, card.base_model?.name, doubt, inUse?.strength)) return;
+    this.element.classList.toggle("lr-in-use", Boolean(inUse));
+    this.element.setAttribute("aria-label", inUse ? `${card.name}, ${say("inUseAt", { strength: written(inUse.strength) })}` : card.name);
+    this._name.title = [card.name, card.version, card.lora].filter(Boolean).join("\n");
+    fill(this._badge, card.base_model?.name);
+    this._badge.hidden = !card.base_model;
+    this._badge.classList.toggle("lr-doubtful", Boolean(doubt));
+    this._badge.title = doubt || say("baseModel");
+  }
+
+  _drawScore() {
+    const { score } = this.suggestion;
+    if (!changed(this._score, score)) return;
+    const text = percent(score);
+    this._score.setAttribute("aria-valuenow", Math.round(score * 100));
+    this._score.setAttribute("aria-label", this._say("fit", { score: text }));
+    this._fill.style.width = `${Math.max(2, score * 100)}%`;
+    fill(this._percent, text);
+  }
+
+  _drawReasons() {
+    const { partner, reasons } = this.suggestion;
+    const note = partner && this._around.halves(this.choice);
+    if (!changed(this._reasons, partner, note, ...reasons.map((one) => one.text))) return;
+    this._pair.hidden = !partner;
+    this._pair.classList.toggle("lr-doubtful", Boolean(note));
+    this._pair.title = note || this._say("pairHelp", { high: this.card.lora, low: partner });
+    const told = note ? [make("li.lr-alert", { title: note }, note)] : [];
+    fill(this._reasons, ...told, ...reasons.slice(0, 3 - told.length).map(({ text }) => make("li", { title: text }, text)));
+  }
+
   _drawButtons() {
-    const say = this._say;
-    const { opinion, hidden } = this.card;
-    fill(this._insert, say(this.inUse ? "remove" : "insert"));
-    this._insert.setAttribute("aria-label", `${say(this.inUse ? "remove" : "insert")}: ${this.card.name}`);
+    const { card, inUse, _say: say } = this;
+    const { opinion, hidden, name } = card;
+    if (!changed(this._insert, Boolean(inUse), opinion > 0, hidden, name)) return;
+    const text = say(inUse ? "remove" : "insert");
+    fill(this._insert, text);
+    this._insert.setAttribute("aria-label", `${text}: ${name}`);
     label(this._like, say(opinion > 0 ? "unlike" : "like"), opinion > 0);
     label(this._hide, say(hidden ? "unhide" : "hide"), hidden);
   }
 
   _drawStrength() {
     const { strength } = this.suggestion;
+    const { low, high, source } = strength;
     const { min, max } = sliderEnds(strength);
+    const disabled = Boolean(this.inUse) && !this._around.adjustable;
     const slider = this._slider;
+    if (!changed(slider, this.card.name, this.strength, low, high, source, min, max, disabled)) return;
     Object.assign(slider, { min: String(min), max: String(max) });
     slider.value = String(this.strength);
-    slider.disabled = Boolean(this.inUse) && !this._adjustable;
+    slider.disabled = disabled;
     this._value.value = written(this.strength);
-    const range = this._say("strengthRange", { low: written(strength.low), high: written(strength.high), source: strength.source });
+    const range = this._say("strengthRange", { low: written(low), high: written(high), source });
     slider.title = range;
     slider.setAttribute("aria-label", `${this._say("strength")}: ${this.card.name}, ${range}`);
     slider.setAttribute("aria-valuetext", this._value.value);
     const part = (/** @type {number} */ at) => `${((at - min) / (max - min)) * 100}%`;
-    slider.style.setProperty("--lr-low", part(strength.low));
-    slider.style.setProperty("--lr-high", part(strength.high));
+    slider.style.setProperty("--lr-low", part(low));
+    slider.style.setProperty("--lr-high", part(high));
   }
 
   _drawWords() {

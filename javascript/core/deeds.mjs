@@ -9,7 +9,8 @@ export class Deeds {
    * @param {object} around
    * @param {import("./client.mjs").Client} around.client @param {import("./types.mjs").Host} around.host
    * @param {import("./texts.mjs").Say} around.say
-   * @param {(id: string) => string | undefined} around.used what a LoRA in use is called
+   * @param {(id: string, partner: string) => string | undefined} around.used what a LoRA in use is called
+   * @param {(choice: import("./types.mjs").Choice) => string} around.halves what its user must know of a pair's halves; "": nothing
    * @param {(text: string, undo?: () => void) => void} around.announce @param {(error: Error) => void} around.complain
    * @param {(id: string, change: Partial<Card>) => void} around.change a card, wherever it is shown
    * @param {() => void} around.done draw anew
@@ -24,20 +25,22 @@ export class Deeds {
     this._seen = null;
   }
 
-  /** @param {Card} card @param {number} strength @param {string[]} words */
-  async insert(card, strength, words) {
-    const { host, announce, say, done, used } = this._around;
-    if (!(await this._done(() => host.insert({ card, strength, words })))) return;
-    const name = used(card.id);
-    announce(say("insertedNow", { name: card.name }), name === undefined ? undefined : () => void this.remove(name, card));
+  /** @param {import("./types.mjs").Choice} choice */
+  async insert(choice) {
+    const { host, announce, say, done, used, halves } = this._around;
+    const { card, strength, partner } = choice;
+    const note = halves(choice);
+    if (!(await this._done(() => host.insert(choice)))) return;
+    const name = used(card.id, partner);
+    announce(say(note ? "insertedHalf" : "insertedNow", { name: card.name, note }), name === undefined ? undefined : () => void this.remove(name, card, partner));
     done();
     await this._tell("insert", card, { strength });
   }
 
-  /** @param {string} name @param {Card | null} card */
-  async remove(name, card) {
+  /** @param {string} name @param {Card | null} card @param {string=} partner */
+  async remove(name, card, partner) {
     const { host, announce, say, done } = this._around;
-    if (!(await this._done(() => host.remove(name, card)))) return;
+    if (!(await this._done(() => host.remove(name, card, partner)))) return;
     announce(say("removedNow", { name: card?.name ?? name }));
     done();
     if (card) await this._tell("remove", card);
@@ -56,9 +59,11 @@ export class Deeds {
 
   /** @param {CardView} view of a LoRA in use @param {number} before */
   async strength(view, before) {
-    if (!view.inUse) return;
-    void this._around.host.setStrength?.(view.inUse.name, view.strength);
-    await this._tell("strength", view.card, { strength: view.strength, before });
+    const { card, inUse, strength, suggestion } = view;
+    const { host, done } = this._around;
+    if (!inUse || !(await this._done(() => host.setStrength?.(inUse.name, strength, suggestion.partner)))) return;
+    done();
+    await this._tell("strength", card, { strength, before });
   }
 
   /** @param {Card} card */

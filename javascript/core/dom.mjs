@@ -31,6 +31,20 @@ export function fill(element, ...children) {
   element.replaceChildren(...wanted.map((child) => (child instanceof Node ? child : String(child))));
 }
 
+/** @type {WeakMap<Element, string>} */
+const drawn = new WeakMap();
+
+/**
+ * Whether an element must be drawn anew: what shows the same as before stays as it is, under the pointer and with the focus.
+ * @param {Element} element @param {...unknown} shown all that it will show
+ */
+export function changed(element, ...shown) {
+  const text = JSON.stringify(shown);
+  if (drawn.get(element) === text) return false;
+  drawn.set(element, text);
+  return true;
+}
+
 /** Icons: 16 x 16 outlines drawn with the text's colour. */
 const ICONS = {
   like: "M8 13.5 2.9 8.4a3.2 3.2 0 0 1 4.6-4.5l.5.6.5-.6a3.2 3.2 0 0 1 4.6 4.5Z",

@@ -1,6 +1,6 @@
 /** What to do where the encoder is missing: fetch it, after its size was told, from a mirror or through a proxy if need be. */
 
-import { fill, make } from "./dom.mjs";
+import { changed, fill, make } from "./dom.mjs";
 
 /** @typedef {import("./types.mjs").Encoder} Encoder */
 
@@ -28,6 +28,7 @@ export class EncoderBox {
   /** @param {Encoder | null} state null: not known @param {boolean} byWords whether there is no encoder at all */
   show(state, byWords) {
     const say = this._say;
+    if (!changed(this.element, state, byWords)) return;
     this.element.hidden = !state?.missing.length;
     if (!state || this.element.hidden) return;
     const { job, size, fetchable } = state;
@@ -40,7 +41,7 @@ export class EncoderBox {
     if (total) Object.assign(this._bar, { max: total, value: done });
     else this._bar.removeAttribute("value");
     const far = total ? say("fetched", { done: megabytes(done), total: megabytes(total) }) : say("fetching");
-    fill(this._far, left ? `${far}, ${say("secondsLeft", { seconds: Math.ceil(left) })}` : far);
+    fill(this._far, left ? say("withTime", { far, seconds: Math.ceil(left) }) : far);
     this._fault.hidden = job.state !== "failed";
     if (this._fault.textContent !== job.error) fill(this._fault, job.error);
     this._addresses.hidden = busy || !fetchable || state.mirror === null;

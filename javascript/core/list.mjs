@@ -2,11 +2,15 @@
 
 import { CardView } from "./card.mjs";
 import { make } from "./dom.mjs";
-import { arrange } from "./state.mjs";
+import { arrange, staying } from "./state.mjs";
+
+const FIRST = 12; // cards that are drawn whether they can be seen or not
+const NEAR = "400px"; // two rows of cards: the focus may go into what is not seen yet
 
 /** @typedef {import("./types.mjs").Card} Card */
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
 /** @typedef {{card: Card, suggestion: Suggestion}} Entry */
+/** @typedef {(suggestion: Suggestion) => {name: string, strength: number} | null} InUse what is in use of it */
 
 export class CardList {
   /** @param {ConstructorParameters<typeof CardView>[2]} around handed to every card */
@@ -19,8 +23,13 @@ export class CardList {
     this._views = new Map();
     /** @type {Entry[]} */
     this._wanted = [];
-    /** @type {Map<string, {name: string, strength: number}>} */
-    this._inUse = new Map();
+    /** @type {InUse} */
+    this._inUse = () => null;
+    /** @type {Set<string>} ids of cards near the visible part */
+    this._near = new Set();
+    // Hosts scroll the panel in places of their own, which only the newer of the two margins reaches into.
+    const margins = /** @type {IntersectionObserverInit} */ ({ rootMargin: NEAR, scrollMargin: NEAR });
+    this._sight = new IntersectionObserver((seen) => this._look(seen), margins);
     const settle = () => setTimeout(() => this._arrange(), 0);
     element.addEventListener("pointerleave", settle);
     element.addEventListener("focusout", settle);
@@ -32,10 +41,11 @@ export class CardList {
 
   /** It is shown no longer. */
   destroy() {
+    this._sight.disconnect();
     document.removeEventListener("pointermove", this._heed, { capture: true });
   }
 
-  /** @param {Entry[]} wanted in their order @param {Map<string, {name: string, strength: number}>} inUse by id */
+  /** @param {Entry[]} wanted in their order @param {InUse} inUse */
   show(wanted, inUse) {
     this._wanted = wanted;
     this._inUse = inUse;
@@ -63,41 +73,69 @@ export class CardList {
     return under && this.element.contains(under) ? under : null;
   }
 
+  /** @param {IntersectionObserverEntry[]} seen cards that came near or went away */
+  _look(seen) {
+    for (const { target, isIntersecting } of seen) {
+      const id = String(/** @type {HTMLElement} */ (target).dataset.id);
+      const view = this._views.get(id);
+      if (view?.element !== target) continue; // it was dropped meanwhile
+      if (isIntersecting) {
+        this._near.add(id);
+        view.draw();
+      } else this._near.delete(id);
+    }
+  }
+
   _arrange() {
     const held = this.held;
     const wanted = new Map(this._wanted.map((entry) => [entry.card.id, entry]));
     const shown = [...this._views.keys()];
     const order = arrange(shown, [...wanted.keys()], held);
     const views = order.map((id) => this._view(id, wanted.get(id)));
+    // All cards are of one height: what comes where others can be seen will be seen.
+    const places = new Set(shown.flatMap((id, k) => (this._near.has(id) ? [k] : [])));
+    views.forEach((view, k) => {
+      if (k < FIRST || places.has(k) || view.card.id === held) view.draw();
+    });
+    this._place(shown, views, held);
     this._views = new Map(order.map((id, k) => [id, views[k]]));
-    this._place(views, held);
   }
 
   /** @param {string} id @param {Entry | undefined} entry absent: one that only stays because it is held */
   _view(id, entry) {
-    const known = this._views.get(id);
-    const inUse = this._inUse.get(id) ?? null;
-    if (!known) {
+    let view = this._views.get(id);
+    if (!view) {
       if (!entry) throw new Error(`no card ${id}`);
-      const view = new CardView(entry.card, entry.suggestion, this._around);
-      if (inUse) view.update(entry.card, entry.suggestion, inUse);
-      return view;
+      view = new CardView(entry.card, entry.suggestion, this._around);
+      this._sight.observe(view.element);
     }
-    known.update(entry?.card ?? known.card, entry?.suggestion ?? known.suggestion, inUse);
-    return known;
+    const suggestion = entry?.suggestion ?? view.suggestion;
+    view.update(entry?.card ?? view.card, suggestion, this._inUse(suggestion));
+    return view;
   }
 
-  /** Put elements in order; the held one is never taken out, for it would lose the focus. @param {CardView[]} views @param {string | null} held */
-  _place(views, held) {
-    const at = views.findIndex((view) => view.card.id === held);
-    const elements = views.map((view) => view.element);
-    if (at < 0) {
-      const same = elements.length === this.element.children.length && elements.every((one, k) => one === this.element.children[k]);
-      if (!same) this.element.replaceChildren(...elements);
-      return;
+  /**
+   * Put elements in order and move as few as possible; the held one never, for it would lose the focus.
+   * @param {string[]} shown as they stand @param {CardView[]} views in their order @param {string | null} held
+   */
+  _place(shown, views, held) {
+    const order = views.map((view) => view.card.id);
+    const wanted = new Set(order);
+    for (const id of shown.filter((one) => !wanted.has(one))) this._drop(id);
+    const still = staying(shown, order, held);
+    /** @type {HTMLElement | null} */
+    let next = null;
+    for (const { card, element } of [...views].reverse()) {
+      if (!still.has(card.id)) this.element.insertBefore(element, next);
+      next = element;
     }
-    for (const child of [...this.element.children]) if (!elements.includes(child)) child.remove();
-    for (const element of elements.slice(at + 1)) this.element.append(element);
-    elements[at].before(...elements.slice(0, at));
+  }
+
+  /** @param {string} id of a card that is shown no longer */
+  _drop(id) {
+    const element = /** @type {HTMLElement} */ (this._views.get(id)?.element);
+    this._sight.unobserve(element);
+    this._near.delete(id);
+    element.remove();
   }
 }

@@ -1,7 +1,7 @@
 /** What stands in the place of the cards while there are none, and hints below them. */
 
 import { ApiError } from "./client.mjs";
-import { fill, make } from "./dom.mjs";
+import { changed, fill, make } from "./dom.mjs";
 import { working } from "./state.mjs";
 
 /** @typedef {import("./texts.mjs").Say} Say */
@@ -35,20 +35,26 @@ export function drawMessage(element, phase, { say, index, error, refresh, again,
     unindexed: () =>
       index?.folders ? box(say("unindexedTitle"), index.job.error || say("unindexed"), button(say("startIndex"), start)) : box(say("unindexedTitle"), say("noFolder")),
     indexing: () =>
-      box(say("indexingTitle"), say("indexing"), progressOf(index?.job ?? null, say), make("button.lr-small", { type: "button", onclick: stop }, say("cancel"))),
+      box(
+        say("indexingTitle"),
+        say("indexing"),
+        make("div", {}, make("progress.lr-progress", { "aria-label": say("indexingTitle") }), make("p.lr-muted")),
+        make("button.lr-small", { type: "button", onclick: stop }, say("cancel")),
+      ),
   };
-  element.setAttribute("role", phase === "error" ? "alert" : "group");
-  fill(element, ...shown[phase]());
+  if (changed(element, phase, error && sentence(error, say), index?.folders, index?.job.error)) {
+    element.setAttribute("role", phase === "error" ? "alert" : "group");
+    fill(element, ...shown[phase]());
+  }
+  if (phase === "indexing") drawProgress(element, index?.job.progress ?? null, say);
 }
 
-/** @param {import("./types.mjs").Job | null} job @param {Say} say */
-function progressOf(job, say) {
-  const progress = job?.progress;
-  const bar = make("progress.lr-progress", { "aria-label": say("indexingTitle") });
-  if (progress?.total) Object.assign(bar, { max: progress.total, value: progress.done });
-  const left = progress?.seconds_left ? say("secondsLeft", { seconds: Math.ceil(progress.seconds_left) }) : "";
-  const text = progress?.total ? say("progress", { done: progress.done, total: progress.total }) : "";
-  return make("div", {}, bar, make("p.lr-muted", {}, [text, left].filter(Boolean).join(", ")));
+/** @param {HTMLElement} element that has a bar and a text @param {import("./types.mjs").Job["progress"]} progress @param {Say} say */
+function drawProgress(element, progress, say) {
+  const { total = null, done = 0, seconds_left: seconds = null } = progress ?? {};
+  if (total) Object.assign(/** @type {any} */ (element.querySelector("progress")), { max: total, value: done });
+  const far = total ? say("progress", { done, total }) : "";
+  fill(/** @type {Element} */ (element.querySelector("progress + p")), far && seconds ? say("withTime", { far, seconds: Math.ceil(seconds) }) : far);
 }
 
 /**
@@ -65,12 +71,14 @@ export function drawHints(element, { say, index, notes, lacking, history, rememb
   const wanted = [...(index?.notices ?? []), ...notes].filter((note) => !(lacking && /encoder/i.test(note)));
   const progress = index?.job.progress;
   const encoding = working(index?.job) && index?.stage === "lexical" && progress?.stage === "encode" && progress.total;
-  fill(
-    element,
-    encoding && make("p.lr-hint", {}, say("improving", { done: progress.done, total: progress.total ?? 0 })),
-    history &&
-      !history.enabled &&
-      make("p.lr-hint", {}, say("historyOff"), make("button.lr-small", { type: "button", onclick: remember }, say("historyOn"))),
-    ...[...new Set(wanted)].map((note) => make("p.lr-hint", {}, note)),
-  );
+  const off = history !== null && !history.enabled;
+  if (changed(element, Boolean(encoding), off, wanted)) {
+    fill(
+      element,
+      encoding && make("p.lr-hint"),
+      off && make("p.lr-hint", {}, say("historyOff"), make("button.lr-small", { type: "button", onclick: remember }, say("historyOn"))),
+      ...[...new Set(wanted)].map((note) => make("p.lr-hint", {}, note)),
+    );
+  }
+  if (encoding) fill(/** @type {Element} */ (element.firstElementChild), say("improving", { done: progress.done, total: progress.total ?? 0 }));
 }

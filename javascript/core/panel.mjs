@@ -5,11 +5,11 @@
 
 import { ApiError, isOutdated } from "./client.mjs";
 import { Deeds } from "./deeds.mjs";
-import { fill } from "./dom.mjs";
+import { changed, fill } from "./dom.mjs";
 import { Drawer } from "./drawer.mjs";
 import { EncoderBox } from "./encoder.mjs";
 import { frame } from "./frame.mjs";
-import { drawUsed, usedOf } from "./in_use.mjs";
+import { drawUsed, isCalled, Known } from "./in_use.mjs";
 import { CardList } from "./list.mjs";
 import { drawHints, drawMessage, sentence } from "./messages.mjs";
 import { Options, optionsForm } from "./options.mjs";
@@ -59,8 +59,7 @@ class Panel {
     this._error = null;
     this._asked = ""; // what the latest question was about
     this._answered = ""; // the prompt that the answer is for
-    /** @type {Record<string, Card>} */
-    this._known = {}; // every card seen, by id
+    this._known = new Known();
     this._closed = false;
 
     this._typed = debounced(() => void this.refresh(), () => this._options.pause);
@@ -75,7 +74,8 @@ class Panel {
       client,
       host,
       say,
-      used: (id) => this._used().find((one) => one.id === id)?.name,
+      used: (id, partner) => inUseOf(this._used(), id, partner)?.name,
+      halves: (choice) => this._halves(choice),
       announce: (text, undo) => this._announce(text, undo),
       complain: (error) => this._complain(error),
       change: (id, change) => this._change(id, change),
@@ -83,7 +83,7 @@ class Panel {
     });
     const { blur: level, cover } = this._options;
     const around = { say, actions: this._actions(), level, omit: cover !== "blur" };
-    this._list = new CardList({ ...around, adjustable: Boolean(host.setStrength), tags: host.tags });
+    this._list = new CardList({ ...around, adjustable: Boolean(host.setStrength), tags: host.tags, halves: (choice) => this._halves(choice) });
     this._drawer = new Drawer({ client, say, level: () => level });
     this._encoder = new EncoderBox(say, {
       fetch: () => this._try(this._server.fetchEncoder()),
@@ -103,7 +103,7 @@ class Panel {
       client,
       say,
       now: () => ({ prompt: host.getPrompt().prompt, ask: this._ask(), answer: this._answer }),
-      insert: (card, suggestion) => void this._deeds.insert(card, suggestion.strength.model, suggestion.trigger_words),
+      insert: (card, suggestion) => void this._deeds.insert(choiceOf(card, suggestion)),
       details: (card) => void this._drawer.open(card),
       unhide: (card) => this._deeds.hide(card),
     });
@@ -174,6 +174,7 @@ class Panel {
     const news = answer && answer.version !== this._server.index?.version;
     if (prompt !== this._answered) this._deeds.dismissed.clear();
     this._answer = answer;
+    this._known.learn(answer?.cards ?? {});
     this._answered = prompt;
     this._error = null;
     this._deeds.unseen();
@@ -192,11 +193,12 @@ class Panel {
   }
 
   _changed() {
-    if (JSON.stringify(this._ask()) === this._asked) return;
     const { prompt } = this._host.getPrompt();
-    if (!prompt.trim()) void this.refresh();
-    else if (this._options.auto) this._typed.call();
-    this._draw();
+    if (JSON.stringify(this._ask()) !== this._asked) {
+      if (!prompt.trim()) void this.refresh();
+      else if (this._options.auto) this._typed.call();
+    }
+    this._draw(); // also for the question that was asked: a change may have been taken back before it was asked about
   }
 
   // -- what the user does --------------------------------------------------------------------------------------------
@@ -205,8 +207,8 @@ class Panel {
   _actions() {
     const deeds = this._deeds;
     return {
-      insert: (view) => void deeds.insert(view.card, view.strength, view.chosenWords),
-      remove: (view) => void (view.inUse && deeds.remove(view.inUse.name, view.card)),
+      insert: (choice) => void deeds.insert(choice),
+      remove: (view) => void (view.inUse && deeds.remove(view.inUse.name, view.card, view.suggestion.partner)),
       strength: (view, before) => void deeds.strength(view, before),
       like: (view) => void deeds.like(view.card),
       hide: (view) => void deeds.hide(view.card),
@@ -227,17 +229,28 @@ class Panel {
     void this._shelf.look();
   }
 
-  /** A LoRA that was not suggested now. @param {Card} card */
+  /** A LoRA that may not be suggested now; either half of a pair stands for both. @param {Card} card */
   async _insertPlain(card) {
-    const { suggested, trigger_sets: sets } = await this._client.details(card.id);
     const suggestion = this._answer?.suggestions.find((one) => one.id === card.id);
-    await this._deeds.insert(card, (suggestion?.strength ?? suggested).model, suggestion?.trigger_words ?? sets[0] ?? []);
+    if (suggestion) return this._deeds.insert(choiceOf(card, suggestion));
+    const record = await this._client.details(card.id);
+    const other = record.partner && (await this._client.details(record.partner).catch(() => null)); // its file may be gone
+    const [high, low] = other && record.noise === "low" ? [other, record] : [record, other];
+    const [words = []] = high.trigger_sets;
+    await this._deeds.insert({ card: high.card, strength: high.suggested.model, words, partner: low ? low.card.lora : "", fingerprint: high.fingerprint });
+  }
+
+  /** @param {import("./types.mjs").Choice} choice */
+  _halves(choice) {
+    if (!choice.partner) return "";
+    return this._host.halves ? this._host.halves(choice) : this._say("halfTag", { low: choice.partner });
   }
 
   /** @param {Card} card */
   async _showSimilar(card) {
     try {
       this._similar = { card, answer: await this._client.similar(card.id, this._options.top) };
+      this._known.learn(this._similar.answer.cards);
     } catch (error) {
       this._complain(/** @type {Error} */ (error));
     }
@@ -282,7 +295,7 @@ class Panel {
       .filter((one) => this._options.cover !== "exclude" || !covered(/** @type {Answer} */ (answer).cards[one.id].safety, this._options.blur))
       .map((suggestion) => ({ card: /** @type {Answer} */ (answer).cards[suggestion.id], suggestion }));
     this._drawMessage(phase, wanted.length);
-    this._list.show(wanted, new Map(used.filter((one) => one.id).map((one) => [one.id, one])));
+    this._list.show(wanted, ({ id, partner }) => inUseOf(used, id, partner) ?? null);
     const sure = this._answer !== null && this._asked === JSON.stringify(this._ask());
     drawUsed(this._frame.uses, this._say, used, sure, (name, card) => void this._deeds.remove(name, card));
     this._encoder.show(encoder, byWords);
@@ -297,8 +310,7 @@ class Panel {
   }
 
   _used() {
-    this._known = { ...this._known, ...this._answer?.cards, ...this._similar?.answer.cards };
-    return usedOf(this._host.active(), this._answer, this._known);
+    return this._known.used(this._host.active(), this._answer);
   }
 
   /** @param {import("./state.mjs").Phase} phase @param {number} count of suggestions */
@@ -310,7 +322,10 @@ class Panel {
     const line = this._similar ? say("similarTo", { name: this._similar.card.name }) : (said[/** @type {keyof typeof said} */ (phase)] ?? "");
     if (summary.textContent !== line) fill(summary, line);
     message.hidden = Boolean(this._similar) || phase === "ready" || phase === "nothing";
-    if (message.hidden || phase === "ready" || phase === "nothing") return fill(message);
+    if (message.hidden || phase === "ready" || phase === "nothing") {
+      if (changed(message)) fill(message);
+      return;
+    }
     drawMessage(message, phase, {
       say,
       index: this._server.index,
@@ -340,7 +355,18 @@ class Panel {
     const { status, undo: button } = this._frame;
     if (document.activeElement === button) status.focus({ preventScroll: true });
     fill(status, text);
+    status.title = text; // a narrow panel cuts it short
     button.hidden = !undo;
     button.onclick = undo ?? null;
   }
+}
+
+/** @param {Card} card @param {import("./types.mjs").Suggestion} suggestion @returns {import("./types.mjs").Choice} as it is suggested */
+function choiceOf(card, { strength, trigger_words: words, partner, fingerprint }) {
+  return { card, strength: strength.model, words, partner, fingerprint };
+}
+
+/** @param {import("./in_use.mjs").Used[]} used @param {string} id @param {string} partner where only that half is in use, it is found too */
+function inUseOf(used, id, partner) {
+  return used.find((one) => one.id === id) ?? (partner ? used.find((one) => isCalled(partner, one.name)) : undefined);
 }

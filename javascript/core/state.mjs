@@ -55,6 +55,39 @@ export function arrange(shown, wanted, held) {
 }
 
 /**
+ * Those that need not be moved when a list is put into another order: as many as possible, and always the held one.
+ * @param {string[]} shown as they stand @param {string[]} order that is wanted, of these and others
+ * @param {string | null} held one of both
+ * @returns {Set<string>}
+ */
+export function staying(shown, order, held) {
+  const places = new Map(shown.map((id, k) => [id, k]));
+  const place = (/** @type {string} */ id) => /** @type {number} */ (places.get(id));
+  const turn = held === null ? -1 : order.indexOf(held);
+  const known = order.filter((id, k) => places.has(id) && (turn < 0 || Math.sign(place(id) - place(order[turn])) === Math.sign(k - turn)));
+  // The longest run of rising places, by patience sorting: `ends` holds the lowest end of a run of each length.
+  /** @type {string[]} */
+  const ends = [];
+  /** @type {Map<string, string | undefined>} */
+  const before = new Map();
+  for (const id of known) {
+    let length = 0;
+    let most = ends.length;
+    while (length < most) {
+      const middle = (length + most) >> 1;
+      if (place(ends[middle]) < place(id)) length = middle + 1;
+      else most = middle;
+    }
+    before.set(id, ends[length - 1]);
+    ends[length] = id;
+  }
+  /** @type {Set<string>} */
+  const found = new Set();
+  for (let id = ends.at(-1); id !== undefined; id = before.get(id)) found.add(id);
+  return found;
+}
+
+/**
  * Whether a preview is covered until the user wants to see it. Unknown levels are shown.
  * @param {Safety | null} safety @param {string} level the most explicit one to show
  */

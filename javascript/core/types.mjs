@@ -31,6 +31,8 @@
  * @property {string[]} trigger_words chosen for this prompt
  * @property {Reason[]} reasons
  * @property {string[]} versions paths of other installed versions
+ * @property {string} partner path of the low-noise half, if it is the high-noise half of a pair; else ""
+ * @property {string} fingerprint of the file's content
  * @property {string} base_model_doubt
  * @property {number} propensity
  *
@@ -73,6 +75,8 @@
  * @property {Card} card
  * @property {number} strength
  * @property {string[]} words trigger words
+ * @property {string} partner path of its low-noise half; "": it is no half of a pair
+ * @property {string} fingerprint of the file's content
  *
  * @typedef {object} Host the program around the panel; every door implements it, and the panel knows nothing else of it
  * @property {() => Prompt} getPrompt
@@ -82,9 +86,12 @@
  * @property {() => string} baseModel checkpoint or base model; "" if none is known
  * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where
  *   it is; throws a sentence for the user where it cannot
- * @property {(name: string, card: Card | null) => void | Promise<void>} remove one of `active`, with the trigger words that
- *   came with it; without card it is unknown
- * @property {((name: string, strength: number) => void | Promise<void>)=} setStrength of one in use; absent: cannot
+ * @property {(name: string, card: Card | null, partner?: string) => void | Promise<void>} remove one of `active`, with its
+ *   other half and the trigger words that came with it; without card it is unknown
+ * @property {((name: string, strength: number, partner?: string) => void | Promise<void>)=} setStrength of one in use, and of
+ *   its other half; absent: cannot
+ * @property {((choice: Choice) => string)=} halves what its user must know of where the halves of a pair go; "": each to its
+ *   own model; absent: only the high-noise half is inserted
  * @property {boolean=} tags whether LoRAs are named in the prompt by their file name alone
  * @property {string=} language "en" or "zh"; absent: the browser's
  * @property {Record<string, string>=} strings texts that this host says differently, by their names in `texts.mjs`

@@ -32,7 +32,6 @@ from .bench_tiled import tiled
 REAL = 10_000  # LoRAs beyond which a library is laid side by side from one of this size
 TOKENS = (30, 75)  # of prompts
 NEAREST = 200  # of the bare search
-_LENSES = 3  # matrices of vectors that the limit on memory counts
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -101,9 +100,12 @@ def _of_size(suite: Suite, count: int) -> tuple[list[Measured], Size]:
         rows += _repeated(suite, recommender, encoder, count)
         rows += _parts(suite, recommender, encoder, count)
     suite.say(f"memory of {count} LoRAs")
-    memory = _served_memory(folder, data, suite.settings, count <= REAL)
-    vectors = _LENSES * count * encoder.dim * 4 / 1e6
-    text = f"fresh process after open and 20 suggestions; limit 1.2 × {vectors:.0f} MB of vectors + 400 MB"
+    memory, own = _served_memory(folder, data, suite.settings, count <= REAL)
+    vectors = _vector_bytes(folder, data) / 1e6
+    text = (
+        f"fresh process after open and 20 suggestions, {own:.0f} MB its own, the rest pages of files that are mapped; "
+        f"limit 1.2 × {vectors:.0f} MB of vectors + 400 MB"
+    )
     limit = round(1.2 * vectors + 400)
     rows.append(Measured(f"resident memory serving {count:,} LoRAs", memory, "MB", limit, detail=text))
     return rows, Size(count, pairs[TOKENS[0]].ours, memory)
@@ -193,18 +195,26 @@ print(json.dumps(serve(*sys.argv[2:])))
 """
 
 
-def _served_memory(folder: Path, data: Path, settings: Settings, refresh: bool) -> float:
-    """Resident memory in MB of a fresh process that serves a library; NaN where it cannot be read."""
+def _vector_bytes(folder: Path, data: Path) -> int:
+    """Bytes of all vectors of a saved library."""
+    library = library_module.load(library_folder(data, [folder]))
+    assert library is not None and library.vectors is not None  # it was just served
+    found = (getattr(library.vectors, name) for name in library.vectors.__struct_fields__)
+    return sum(matrix.nbytes for matrix in found if isinstance(matrix, np.ndarray))
+
+
+def _served_memory(folder: Path, data: Path, settings: Settings, refresh: bool) -> tuple[float, float]:
+    """MB of a fresh process that serves a library, resident and of its own; NaN where they cannot be read."""
     home = str(Path(__file__).resolve().parents[2])
     arguments = [home, str(folder), str(data), msgspec.json.encode(settings).decode(), "refresh" if refresh else ""]
     done = subprocess.run(
         [sys.executable, "-c", _SERVE, *arguments], capture_output=True, text=True, encoding="utf-8", check=True
     )
-    value = json.loads(done.stdout)
-    return math.nan if value is None else float(value)
+    resident, own = (math.nan if value is None else float(value) for value in json.loads(done.stdout))
+    return resident, own
 
 
-def serve(folder: str, data: str, settings: str, refresh: str) -> float | None:
+def serve(folder: str, data: str, settings: str, refresh: str) -> tuple[float | None, float | None]:
     """Body of the fresh process: serve a library as a host does and say how much memory that holds."""
     chosen = msgspec.json.decode(settings, type=Settings)
     with Recommender.open([folder], data, settings=chosen, user=None) as recommender:
@@ -212,4 +222,4 @@ def serve(folder: str, data: str, settings: str, refresh: str) -> float | None:
             recommender.refresh()
         for prompt in speed.prompts_of_length(60, 20, lambda text: len(text.split())):
             recommender.recommend(Query(prompt=prompt))
-        return process.resident_mb()
+        return process.resident_mb(), process.own_mb()

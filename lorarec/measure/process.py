@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -64,6 +65,14 @@ def resident_mb() -> float | None:
     """Memory of this process that lies in RAM now, in MB (10^6 bytes); None where the system does not tell."""
     found = resident_bytes()
     return None if found is None else found / 1e6
+
+
+def own_mb() -> float | None:
+    """What of it is no page of a mapped file, which the system can drop at any time; None where it does not tell."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("RssAnon"))
+    return None
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

@@ -28,6 +28,45 @@ FLAGS = (
 OUTDATED = "409 (Conflict)"
 SECONDS = 10.0  # that anything may take
 T = TypeVar("T")
+# Texts below an element whose contrast with what lies behind them is less than WCAG 2.1 AA wants, as "class: contrast".
+# Placeholders count; what is disabled or hidden from assistive programs does not.
+PALE = """((root) => {
+  const pen = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const painted = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [red, green, blue, alpha] = pen.getImageData(0, 0, 1, 1).data;
+    return {parts: [red, green, blue], alpha: alpha / 255};
+  };
+  const over = (top, below) => top.parts.map((part, k) => part * top.alpha + below[k] * (1 - top.alpha));
+  const luminance = (parts) => {
+    const linear = (part) => (part <= 0.04 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const [red, green, blue] = parts.map((part) => linear(part / 255));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const behind = (element) => {
+    const layers = [];
+    for (let one = element; one; one = one.parentElement ?? one.getRootNode().host) {
+      layers.unshift(painted(getComputedStyle(one).backgroundColor));
+    }
+    return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+  };
+  const found = new Set();
+  const look = (element, colour) => {
+    const ground = behind(element);
+    const [more, less] = [luminance(over(painted(colour), ground)), luminance(ground)].sort((a, b) => b - a);
+    const contrast = (more + 0.05) / (less + 0.05);
+    if (contrast < 4.5) found.add(`${element.className}: ${contrast.toFixed(2)}`);
+  };
+  for (const element of root.querySelectorAll("*:not(:disabled, [aria-hidden=true], .lr-uncover)")) {
+    if (!element.checkVisibility({contentVisibilityAuto: true})) continue;
+    const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (own) look(element, getComputedStyle(element).color);
+    if (element.placeholder) look(element, getComputedStyle(element, "::placeholder").color);
+  }
+  return [...found];
+})"""
 
 
 def find() -> str | None:
@@ -262,6 +301,11 @@ class Page:
     def undo(self) -> None:
         """Ctrl+Z."""
         self.press("z", 90, modifiers=2, commands=("undo",))
+
+    def pale(self, selector: str) -> list[str]:
+        """Texts below an element that can hardly be read (`PALE`)."""
+        found: list[str] = self.run(f"{PALE}({_element(selector)})")
+        return found
 
     def screenshot(self, place: Path, clip: Mapping[str, float] | None = None) -> Path:
         """A picture of the window, or of a part of it."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,3 +83,8 @@ class Served(Program):
         ours = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         super().__init__(command, log, environment={**os.environ, **ours})
         self.url = self.line()
+
+    def ask(self, path: str) -> Any:
+        """What its API says below a path."""
+        with urllib.request.urlopen(f"{self.url}lorarec/v1{path}", timeout=10) as response:
+            return json.load(response)

@@ -1,46 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { placeFor } from "../../javascript/comfyui/pairs.mjs";
 import { read } from "../../javascript/comfyui/reading.mjs";
 import { readSelection, rowOf, writeSelection } from "../../javascript/comfyui/selection.mjs";
-import { removeUse, setStrength } from "../../javascript/comfyui/uses.mjs";
-import { wayFor } from "../../javascript/comfyui/ways.mjs";
+import { setStrength } from "../../javascript/comfyui/uses.mjs";
 import { wordsOf } from "../../javascript/comfyui/words.mjs";
 import { askOf, isEmpty } from "../../javascript/comfyui/fill.mjs";
 import { Graph, standIn, usual } from "./comfy_graph.mjs";
-
-const NAMES = ["None", "styles/ink.safetensors", "styles\\old.safetensors", "cat.safetensors"];
-const uses = (graph) => read(graph, []).active.map(({ name, strength }) => [name, strength]);
-const choice = (lora, words = []) => ({ card: { lora, trigger_sets: [] }, strength: 0.7, words });
-
-/** Tools as the frontend's: new nodes belong to the graph once they are added. */
-function tools(graph) {
-  const scratch = new Graph();
-  graph.add = (node, more) => {
-    if (typeof node === "string") return Graph.prototype.add.call(graph, node, more);
-    node.id = Math.max(...graph.nodes.map(({ id }) => Number(id))) + 1;
-    graph.put(node);
-  };
-  const make = (kind) =>
-    scratch.add(kind, {
-      in: kind === "LoraLoader" ? { model: "MODEL", clip: "CLIP" } : { model: "MODEL" },
-      out: kind === "LoraLoader" ? ["MODEL", "CLIP"] : ["MODEL"],
-      ...{ lora_name: NAMES, strength_model: 1 },
-      ...(kind === "LoraLoader" ? { strength_clip: 1 } : {}),
-    });
-  return { create: make, listed: (path) => NAMES.find((name) => name.replaceAll("\\", "/") === path) };
-}
-
-function insert(graph, given, wish = "auto") {
-  const act = wayFor(read(graph, []), tools(graph), wish);
-  act?.(given);
-  return act !== null;
-}
-
-function remove(graph, name) {
-  const reading = read(graph, []);
-  reading.uses.filter((use) => use.name === name).forEach((use) => removeUse(use, reading.found.boxes));
-}
+import { choice, insert, NAMES, remove, tools, uses } from "./comfy_user.mjs";
 
 test("every kind of loader is read; what is off does not count", () => {
   const { graph, loader, sampler, positive } = usual("a castle, <lora:tagged:0.4>");
@@ -86,7 +54,7 @@ test("a new loader stands between the model and all that takes it", () => {
   const before = graph.wires();
   const reroute = { id: 31 };
   graph.links.get(3).parentId = reroute.id;
-  assert.ok(insert(graph, choice("styles/old.safetensors", ["old style", "castle"])));
+  assert.equal(insert(graph, choice("styles/old.safetensors", ["old style", "castle"])), "");
   const node = graph.nodes.at(-1);
   assert.deepEqual(node.widgets.map(({ value }) => value), ["styles\\old.safetensors", 0.7, 0.7]);
   assert.deepEqual(graph.wires(), [
@@ -132,7 +100,7 @@ test("inside a subgraph the new loader stands before its outputs", () => {
   const text = graph.add("CLIPTextEncode", { in: { clip: [shown, 1, "CLIP"] }, out: ["CONDITIONING"], text: "a cat" });
   graph.add("KSampler", { in: { model: [shown, 0, "MODEL"], positive: [text, 0, "CONDITIONING"] }, out: ["LATENT"], seed: 1 });
   tools(inner);
-  wayFor(read(graph, []), tools(inner), "auto")(choice("cat.safetensors"));
+  placeFor(read(graph, []), tools(inner), "auto", choice("cat.safetensors")).put();
   assert.deepEqual(uses(graph), [["cat.safetensors", 0.7]]);
   assert.equal(read(graph, []).baseModel, "a.safetensors");
 });
@@ -152,7 +120,7 @@ test("rows go where the workflow has rows", () => {
   assert.deepEqual(uses(graph), [["styles/ink.safetensors", 0.2]]);
   remove(graph, "styles/ink.safetensors");
   assert.deepEqual([power.widgets.length, read(graph, []).prompt], [0, "a castle"]);
-  assert.ok(insert(graph, choice("styles/ink.safetensors"), "loader"));
+  assert.equal(insert(graph, choice("styles/ink.safetensors"), "loader"), "");
   assert.equal(graph.nodes.at(-1).type, "LoraLoader", "a wish counts more");
 });
 
@@ -198,14 +166,14 @@ test("our own node takes rows, and says their words itself", () => {
   graph.connect(ours, 1, positive, 1);
   insert(graph, choice("styles/ink.safetensors", ["ink <lora:ink:1>", "Ink"]));
   const selection = ours.widgets[2];
-  assert.deepEqual(JSON.parse(selection.value), [{ name: "styles/ink.safetensors", model: 0.7, clip: 0.7, on: true, trigger_words: ["ink"], partner: "", fingerprint: "" }]);
+  assert.deepEqual(JSON.parse(selection.value), [{ name: "styles/ink.safetensors", model: 0.7, clip: 0.7, on: true, trigger_words: ["ink"], partner: "", fingerprint: "f" }]);
   assert.equal(read(graph, []).prompt, "a lake");
   read(graph, []).uses.forEach((use) => setStrength(use, 1));
   assert.deepEqual(uses(graph), [["styles/ink.safetensors", 1]]);
   remove(graph, "styles/ink.safetensors");
   assert.equal(selection.value, "[]");
   selection.value = "[broken";
-  assert.ok(insert(graph, choice("styles/ink.safetensors")));
+  assert.equal(insert(graph, choice("styles/ink.safetensors")), "");
   assert.equal(selection.value, "[broken", "what cannot be read is not overwritten");
   ours.widgets[1].value = "always";
   selection.value = "";
@@ -217,7 +185,7 @@ test("there may be no place at all", () => {
   const graph = new Graph();
   const text = graph.add("CLIPTextEncode", { out: ["CONDITIONING"], text: "a cat" });
   graph.add("KSampler", { in: { model: "MODEL", positive: [text, 0, "CONDITIONING"] }, out: ["LATENT"], seed: 1 });
-  assert.ok(!insert(graph, choice("cat.safetensors")));
+  assert.equal(insert(graph, choice("cat.safetensors")), null);
   assert.equal(text.widgets[0].value, "a cat");
 });
 

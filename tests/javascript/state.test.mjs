@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arrange, covered, percent, phaseOf, sliderEnds, whyNot } from "../../javascript/core/state.mjs";
+import { arrange, covered, percent, phaseOf, sliderEnds, staying, whyNot } from "../../javascript/core/state.mjs";
 
 const index = (stage, state = "idle") => ({ stage, version: "1", loras: 1, folders: 1, notices: [], job: { job: "index", state, progress: null, error: "" } });
 const answer = (scores, more = {}) => ({
@@ -33,6 +33,21 @@ test("the card under the pointer stays where it is", () => {
   assert.deepEqual(arrange(["a", "b", "c"], ["d", "e", "f"], "b"), ["d", "b", "e"], "even if it is wanted no longer");
   assert.deepEqual(arrange(["a", "b", "c"], ["c"], "c"), ["a", "b", "c"], "too few to fill the places above it");
   assert.deepEqual(arrange(["a"], ["b"], "gone"), ["b"]);
+});
+
+test("a new order moves as few cards as can be, and never the held one", () => {
+  const stay = (shown, order, held = null) => [...staying([...shown], [...order], held)].sort().join("");
+  assert.equal(stay("abcd", "bcda"), "bcd");
+  assert.equal(stay("abcd", "dabc"), "abc");
+  assert.equal(stay("abcde", "axcyezb"), "ace", "those that come need no place of before");
+  assert.equal(stay("abcde", "eabcd", "e"), "e", "all others go behind the one that stays");
+  assert.equal(stay("", "ab"), "");
+  for (const held of "abcdef") {
+    const order = [..."fbadce"];
+    const found = stay("abcdef", order, held);
+    assert.ok(found.includes(held));
+    assert.deepEqual(order.filter((id) => found.includes(id)), [...found], "they stand in their order already");
+  }
 });
 
 test("the held card never moves and nothing comes twice", () => {

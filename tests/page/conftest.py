@@ -7,7 +7,6 @@ import os
 import struct
 import sys
 import time
-import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,19 +76,19 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
-def server(browser: Any, start: Serve, loras: Path) -> Served:
-    """A server over the sample collection."""
+@pytest.fixture(scope="module")
+def server(browser: Any, start: Serve, loras: Path) -> Iterator[Served]:
+    """A server over the sample collection; what the tests of one file do moves nothing in another."""
     os.environ.pop("LORAREC_TOKEN", None)
     server = start(loras)
     chromium.wait_for(lambda: _indexed(server), why="the index is built")
-    return server
+    yield server
+    server.stop()
 
 
 def _indexed(server: Served) -> bool:
-    with urllib.request.urlopen(f"{server.url}lorarec/v1/index", timeout=10) as response:
-        state = json.load(response)
-    return state["stage"] != "empty" and state["job"]["state"] == "done"
+    state = server.ask("/index")
+    return bool(state["stage"] != "empty" and state["job"]["state"] == "done")
 
 
 @pytest.fixture
@@ -104,11 +103,38 @@ def page(browser: Any, server: Served) -> Any:
 
 
 @pytest.fixture
-def written(page: Any) -> Any:
+def written(page: Any, idle: Callable[[], None]) -> Any:
     """The page with a prompt and its suggestions."""
     page.click("#prompt")
     page.type(PROMPT)
-    time.sleep(0.6)  # longer than the pause: on a busy machine a part of the prompt may have been answered before
+    idle()  # on a busy machine a part of the prompt may have been answered before
     page.wait("document.querySelectorAll('.lr-card').length > 2")
-    page.wait("!document.querySelector('[aria-busy]')")
     return page
+
+
+@pytest.fixture
+def ids(page: Any) -> Callable[[], list[str]]:
+    """What LoRAs the cards are of, in their order."""
+    return lambda: page.run("[...document.querySelectorAll('.lr-card')].map((card) => card.dataset.id)")
+
+
+@pytest.fixture
+def idle(page: Any) -> Callable[[], None]:
+    """Wait until nothing is asked or about to be."""
+
+    def idle() -> None:
+        time.sleep(0.6)  # longer than the pause
+        page.wait("!document.querySelector('[aria-busy]')")
+
+    return idle
+
+
+@pytest.fixture
+def leave(page: Any) -> Callable[[], None]:
+    """Take focus and pointer away from the cards."""
+
+    def leave() -> None:
+        page.run("document.activeElement.blur()")
+        page.move_to(5, 5)
+
+    return leave

@@ -125,6 +125,11 @@ class Stage:
         self.page.press("z", 90, modifiers=2)
         time.sleep(0.8)
 
+    def redo(self) -> None:
+        """Ctrl+Y, once."""
+        self.page.press("y", 89, modifiers=2)
+        time.sleep(0.8)
+
     def queue(self) -> dict[str, Any]:
         """Press the button that queues the workflow; what the server got."""
         before = len(self.ask("test/queued"))

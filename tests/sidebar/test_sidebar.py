@@ -70,6 +70,41 @@ def test_removing_rewires_and_takes_the_trigger_words_along(each: Any) -> None:
     assert "lorarec_words" not in str(each.nodes())
 
 
+def test_undo_and_redo_with_the_focus_on_the_slider(each: Any) -> None:
+    each.load(each.text_to_image())
+    each.first(FIRST)
+    each.page.click(f"{CARD} .lr-primary")
+    each.page.wait("document.querySelector('.lr-use')")
+    strengths = f"{APP}.graph.nodes.find((n) => n.type === 'LoraLoader')?.widgets.slice(1).map((w) => w.value)"
+    slider = f"{CARD} .lr-slider"
+    each.page.run(f"document.querySelector('{slider}').focus()")
+    each.page.press("ArrowRight", 39)
+    each.page.wait(f"String({strengths}) === '0.8,0.8'")
+    each.undo()
+    each.page.wait(f"String({strengths}) === '0.75,0.75'")
+    assert each.page.run("document.activeElement.className") == "lr-slider"
+    each.page.wait(f"document.querySelector('{slider}').value === '0.75'")
+    each.redo()
+    each.page.wait(f"String({strengths}) === '0.8,0.8'")
+    each.undo()
+    each.undo()
+    each.page.wait(f"{strengths} === undefined")
+    each.page.press("Z", 90, modifiers=2 | 8)  # the other way to redo
+    each.page.wait(f"String({strengths}) === '0.75,0.75'")
+
+
+def test_a_text_field_keeps_its_own_undo(each: Any) -> None:
+    each.load(each.text_to_image())
+    each.first(FIRST)
+    each.page.click(f"{CARD} .lr-primary")
+    each.page.wait("document.querySelector('.lr-use')")
+    each.page.click(".lr-why-box input")
+    each.page.type("ink")
+    each.page.undo()
+    time.sleep(0.5)
+    assert each.page.value(".lr-why-box input") == "" and each.one("LoraLoader")
+
+
 def test_typing_asks_again_and_the_focused_box_wins(each: Any) -> None:
     each.load(each.text_to_image())
     each.first(FIRST)

@@ -130,13 +130,9 @@ def test_the_checkpoint_says_the_base_model(page: Any) -> None:
 def test_two_of_one_name_are_said_so(page: Any) -> None:
     write(page, PROMPT)
     page.wait(cards())
-    said = "card.querySelector('.lr-shared').hidden"
-    shown = page.run(
-        inside(
-            f"[...panel.querySelectorAll('.lr-card')].map((card) => [card.querySelector('.lr-name').innerText, {said}])"
-        )
-    )
-    assert [name for name, hidden in shown if not hidden] == ["hedgehog_knight-000012"] and len(shown) > 1
+    said = "[card.querySelector('.lr-name').textContent, card.querySelector('.lr-shared') === null]"
+    shown = page.run(inside(f"[...panel.querySelectorAll('.lr-card')].map((card) => {said})"))
+    assert [name for name, single in shown if not single] == ["hedgehog_knight-000012"] and len(shown) > 1
 
 
 def test_it_folds_and_remembers_that_and_asks_nothing_meanwhile(page: Any, host: Any) -> None:
@@ -158,6 +154,9 @@ def test_its_colours_are_the_hosts(open_page: Any, query: str, light: bool) -> N
     red = int(colour.partition("(")[2].partition(",")[0])
     assert (red > 128) == light
     assert page.run("document.querySelector('#lorarec_txt2img').style.colorScheme") == ("light" if light else "dark")
+    write(page, PROMPT)
+    page.wait(cards())
+    assert page.pale("#lorarec_txt2img .lorarec-body >>> .lr-panel") == []
 
 
 def test_narrow(open_page: Any) -> None:

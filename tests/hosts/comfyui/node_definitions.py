@@ -14,6 +14,11 @@ COUNT = ("INT", {"default": 20, "min": 0, "max": 10000})
 CFG = ("FLOAT", {"default": 8.0, "min": 0.0, "max": 100.0})
 SAMPLING = {"sampler_name": (["euler", "dpmpp_2m"], {}), "scheduler": (["normal", "karras"], {})}
 ON = (["Off", "On"], {})
+MODELS = [
+    "flux1-dev.safetensors",
+    "wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors",
+    "wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors",
+]
 LOADERS = (  # the model library of the frontend wants them all
     ("ImageOnlyCheckpointLoader", "ckpt", "MODEL"),
     ("VAELoader", "vae", "VAE"),
@@ -44,7 +49,7 @@ def comfyui(loras: list[str]) -> dict[str, tuple[dict[str, Any], list[str]]]:
             {"ckpt_name": (["sdxl/juggernautXL_v9.safetensors", "v1-5-pruned-emaonly.safetensors"], {})},
             ["MODEL", "CLIP", "VAE"],
         ),
-        "UNETLoader": ({"unet_name": (["flux1-dev.safetensors"], {}), "weight_dtype": (["default"], {})}, ["MODEL"]),
+        "UNETLoader": ({"unet_name": (MODELS, {}), "weight_dtype": (["default"], {})}, ["MODEL"]),
         **{name: ({f"{kind}_name": (["some.safetensors"], {})}, [output]) for name, kind, output in LOADERS},
         "DualCLIPLoader": ({"clip_name1": (["clip_l.safetensors"], {}), "type": (["flux"], {})}, ["CLIP"]),
         "LoraLoader": ({**both, **lora, "strength_model": STRENGTH, "strength_clip": STRENGTH}, ["MODEL", "CLIP"]),

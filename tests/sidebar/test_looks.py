@@ -1,0 +1,40 @@
+"""How the sidebar looks in the newest frontend: its theme, its language, in little room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+APP = "window.comfyAPI.app.app"
+FIRST = "Grim Fantasy Oil"
+
+
+def test_the_language_is_comfyuis(newest: Any) -> None:
+    newest.load(newest.text_to_image())
+    newest.page.run(f"{APP}.extensionManager.setting.set('Comfy.Locale', 'zh')")
+    newest.page.wait("document.querySelector('.lr-title')?.innerText === 'LoRA 推荐'")
+    newest.page.run(f"{APP}.extensionManager.setting.set('lorarec.language', 'en')")
+    newest.page.wait("document.querySelector('.lr-title')?.innerText === 'LoRA suggestions'")
+    newest.page.run(f"{APP}.extensionManager.setting.set('lorarec.language', 'auto')")
+    newest.page.run(f"{APP}.extensionManager.setting.set('Comfy.Locale', 'en')")
+    newest.page.wait("document.querySelector('.lr-title')?.innerText === 'LoRA suggestions'")
+
+
+def test_the_theme_is_comfyuis(newest: Any) -> None:
+    newest.load(newest.text_to_image())
+    for palette, scheme in (("light", "light"), ("dark", "dark")):
+        newest.page.run(f"{APP}.extensionManager.setting.set('Comfy.ColorPalette', '{palette}')")
+        newest.page.wait(f"document.querySelector('.lorarec-sidebar')?.style.colorScheme === '{scheme}'")
+        newest.first(FIRST)
+        assert newest.page.pale(".lorarec-sidebar") == []
+
+
+def test_a_narrow_sidebar_holds_everything(newest: Any) -> None:
+    newest.load(newest.text_to_image())
+    newest.first(FIRST)
+    newest.page.run("document.querySelector('.lorarec-sidebar').style.width = '210px'; 0")
+    newest.page.wait("document.querySelector('.lr-panel').clientWidth === 210")
+    inside = "[...document.querySelectorAll('.lorarec-sidebar *:not(.lr-chips *)')]"
+    edge = "document.querySelector('.lorarec-sidebar').getBoundingClientRect().right"
+    wide = f"{inside}.filter((one) => one.getBoundingClientRect().right > {edge} + 0.5).map((one) => one.className)"
+    assert newest.page.run(wide) == []
+    newest.page.run("document.querySelector('.lorarec-sidebar').style.width = ''; 0")
