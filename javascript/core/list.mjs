@@ -5,7 +5,7 @@ import { make } from "./dom.mjs";
 import { arrange, staying } from "./state.mjs";
 
 const FIRST = 12; // cards that are drawn whether they can be seen or not
-const NEAR = "400px"; // two rows of cards: the focus may go into what is not seen yet
+const NEAR = "400px"; // two rows of cards
 
 /** @typedef {import("./types.mjs").Card} Card */
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
@@ -33,6 +33,7 @@ export class CardList {
     const settle = () => setTimeout(() => this._arrange(), 0);
     element.addEventListener("pointerleave", settle);
     element.addEventListener("focusout", settle);
+    element.addEventListener("focusin", (event) => this._beside(/** @type {HTMLElement} */ (event.target)));
     /** @type {{x: number, y: number} | null} where the pointer was seen last */
     this._pointer = null;
     this._heed = (/** @type {PointerEvent} */ { clientX, clientY }) => (this._pointer = { x: clientX, y: clientY });
@@ -83,6 +84,14 @@ export class CardList {
         this._near.add(id);
         view.draw();
       } else this._near.delete(id);
+    }
+  }
+
+  /** Draw what the next Tab leads into, which may come before the next frame. @param {HTMLElement} focused */
+  _beside(focused) {
+    const card = focused.closest(".lr-card");
+    for (const other of [card?.previousElementSibling, card?.nextElementSibling]) {
+      if (other) this._views.get(String(/** @type {HTMLElement} */ (other).dataset.id))?.draw();
     }
   }
 
