@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -184,10 +183,6 @@ class Indexer:
         if library.vectors is not None and self._encoders.adopt(library.models):
             return Indexed(library, "full")
         return Indexed(replace(library, vectors=None), "lexical")
-
-    def forget(self) -> None:
-        """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def library_folder(data_dir: Path, roots: Sequence[Path]) -> Path:

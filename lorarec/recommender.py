@@ -419,10 +419,6 @@ class Recommender:
             self._now = now
             self._changed.notify_all()
 
-    def forget_index(self) -> None:
-        """Delete the saved index; the next refresh builds it afresh from catalogue and vectors."""
-        self._indexer.forget()
-
     # -- recommending -----------------------------------------------------------------------------------------------
 
     def recommend(self, query: Query, top: int | None = None, lap: Lap = no_lap) -> Suggestions:

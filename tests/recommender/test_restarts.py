@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -30,8 +31,7 @@ def test_the_index_survives_a_restart_without_encoding(roots: Path, tmp_path: Pa
         assert recommender.recommend(query).suggestions == first
         recommender.refresh()
         assert recommender.version == version and len(letters.texts) == encoded
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.forget_index()
+    shutil.rmtree(tmp_path / "data" / "index")
     with Recommender.open([roots], tmp_path / "data") as recommender:
         assert recommender.stage == "empty"
         recommender.refresh()
