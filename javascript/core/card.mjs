@@ -177,7 +177,7 @@ export class CardView {
     if (!changed(this._reasons, partner, note, ...reasons.map((one) => one.text))) return;
     this._pair.hidden = !partner;
     this._pair.classList.toggle("lr-doubtful", Boolean(note));
-    this._pair.title = note || this._say("pairHelp", { high: this.card.lora, low: partner });
+    this._pair.title = note || (partner && this._say("pairHelp", { high: this.card.lora, low: partner }));
     const told = note ? [make("li.lr-alert", { title: note }, note)] : [];
     fill(this._reasons, ...told, ...reasons.slice(0, 3 - told.length).map(({ text }) => make("li", { title: text }, text)));
   }

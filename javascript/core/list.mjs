@@ -132,10 +132,13 @@ export class CardList {
     const wanted = new Set(order);
     for (const id of shown.filter((one) => !wanted.has(one))) this._drop(id);
     const still = staying(shown, order, held);
+    /** @type {any} */
+    const list = this.element;
     /** @type {HTMLElement | null} */
     let next = null;
     for (const { card, element } of [...views].reverse()) {
-      if (!still.has(card.id)) this.element.insertBefore(element, next);
+      // The focus may be in another card than the pointer: newer browsers move that without losing it.
+      if (!still.has(card.id)) list[element.isConnected && list.moveBefore ? "moveBefore" : "insertBefore"](element, next);
       next = element;
     }
   }

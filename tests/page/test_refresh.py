@@ -69,6 +69,20 @@ def test_another_answer_keeps_cards_and_focus(written: Any, idle: Any, ids: Any)
     assert written.run("document.activeElement.className") == "lr-chip" and written.box(FIRST) == box
 
 
+def test_a_card_with_the_focus_is_moved_while_the_pointer_is_on_another(written: Any, idle: Any, ids: Any) -> None:
+    first, second = ids()[:2]
+    written.move(f'.lr-card[data-id="{second}"]')
+    written.run(f"document.querySelector('{FIRST} .lr-chip').focus()")
+    written.run(
+        "(() => { const box = document.querySelector('#prompt'); box.value = 'loose watercolor wash, oil painting';"
+        "box.dispatchEvent(new Event('input')); })()"
+    )
+    idle()
+    assert ids().index(first) > 1 == ids().index(second)
+    if written.run("'moveBefore' in document.body"):
+        assert written.run("document.activeElement.closest('.lr-card')?.dataset.id") == first
+
+
 def test_cards_out_of_sight_hold_their_names_until_they_come_near(many: Any) -> None:
     assert many.count(".lr-card .lr-name") == 40
     assert 6 < many.count(".lr-card .lr-primary") < 40

@@ -117,7 +117,7 @@ def test_each_tab_asks_for_its_own_prompt(page: Any) -> None:
 def test_the_checkpoint_says_the_base_model(page: Any) -> None:
     write(page, PROMPT)
     page.wait(cards())
-    assert "SD 1.5" in page.run(inside("panel.querySelector('.lr-list').innerText"))
+    page.wait(inside("panel.querySelector('.lr-list').innerText.includes('SD 1.5')"))
     page.click("#setting_sd_model_checkpoint input")
     page.press("a", 65, modifiers=2, commands=("selectAll",))
     page.type("illus")
@@ -137,7 +137,7 @@ def test_two_of_one_name_are_said_so(page: Any) -> None:
 
 def test_it_folds_and_remembers_that_and_asks_nothing_meanwhile(page: Any, host: Any) -> None:
     page.click("#lorarec_txt2img summary")
-    page.wait("!document.querySelector('#lorarec_txt2img').open")
+    page.wait("localStorage.getItem('lorarec.open')?.includes('no')")
     page.go(host.url)
     page.wait("document.querySelector('#lorarec_txt2img') && !document.querySelector('#lorarec_txt2img').open", 30)
     write(page, PROMPT)
