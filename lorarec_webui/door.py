@@ -100,7 +100,7 @@ class Door:
             self.reopen()  # if the tab opened one already
         if page is not None:  # else Gradio 4 serves what lies in the WebUI's data folder
             page.blocked_paths = [*(page.blocked_paths or ()), str(host.WebuiHost().data_dir())]
-        routes.mount(app, self)
+        routes.mount(app, page, self)
 
     def recommender(self) -> Recommender:
         """The one recommender, opened now if it is not yet, and the first scan begun. Raises `StorageError`."""

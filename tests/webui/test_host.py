@@ -176,7 +176,10 @@ def test_the_data_folder_is_not_served(host: Any) -> None:
 def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     assert host.call("/suggestions", {"prompt": "a castle at night"})[0] == 200
     before = host.url
-    assert host.ask("reload") == before
+    with urllib.request.urlopen(f"{host.url}lorarec/v1/events", timeout=20) as stream:  # Gradio 3 waits for its end
+        assert stream.readline() == b"event: job\n"
+        assert host.ask("reload") == before
+        stream.read()  # to its proper end
     assert host.call("/suggestions", {"prompt": "a castle at night"})[0] in (200, 409)
     eventually(host.indexed)
     assert host.call("/suggestions", {"prompt": "a castle at night"})[1]["suggestions"]
