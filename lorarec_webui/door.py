@@ -25,16 +25,20 @@ NEEDED = ("numpy", "msgspec", "sqlalchemy", "bm25s")
 _entered: Door | None = None
 
 
-def enter() -> None:
-    """Register everything with the WebUI; what was registered before is let go."""
+def enter() -> type | None:
+    """Register everything with the WebUI; what was registered before is let go.
+
+    Returns:
+        What the file that the WebUI runs must hold, see `host.before_generation`.
+    """
     global _entered
     leave()
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         host.warn(f"{', '.join(missing)} is not installed; restart the WebUI, whose start runs our install.py")
-        return
+        return None
     _entered = Door()
-    _entered.register()
+    return _entered.register()
 
 
 def leave() -> None:
@@ -70,8 +74,8 @@ class Door:
         self._api: Api | None = None
         self._closed = False
 
-    def register(self) -> None:
-        """Register for the WebUI's callbacks."""
+    def register(self) -> type | None:
+        """Register for the WebUI's callbacks; see `enter`."""
         from . import tab
 
         host.listen("ui_settings", self.settings.show)
@@ -80,6 +84,7 @@ class Door:
         host.listen("image_saved", self.capture.saved)
         host.listen("app_started", self.started)
         host.listen("script_unloaded", leave)
+        return host.before_generation(self.make_way)
 
     def started(self, page: Any, app: Any) -> None:
         """The WebUI's server runs: mount the API on it. ``page`` is None where there is none (``--nowebui``)."""
@@ -95,7 +100,7 @@ class Door:
             self.reopen()  # if the tab opened one already
         if page is not None:  # else Gradio 4 serves what lies in the WebUI's data folder
             page.blocked_paths = [*(page.blocked_paths or ()), str(host.WebuiHost().data_dir())]
-        routes.mount(app, self)
+        routes.mount(app, page, self)
 
     def recommender(self) -> Recommender:
         """The one recommender, opened now if it is not yet, and the first scan begun. Raises `StorageError`."""
@@ -108,6 +113,13 @@ class Door:
         if first:
             found.start_refresh()
         return found
+
+    def make_way(self) -> None:
+        """A generation begins: nothing of ours stays in graphics memory. Waits for a batch in flight."""
+        keeper = self._keeper
+        opened = keeper.opened if keeper is not None else None
+        if opened is not None:
+            opened.make_way()
 
     def reopen(self) -> None:
         """Go on with the settings as they are stored now."""

@@ -86,6 +86,34 @@ def listen(event: str, callback: Callable[..., Any]) -> bool:
     return True
 
 
+def before_generation(callback: Callable[[], None]) -> type | None:
+    """Have ``callback`` called as each generation begins, on the thread that generates.
+
+    Returns:
+        A class for the file in ``scripts/`` to hold, where the WebUI looks for such; None where a callback is enough.
+    """
+    if listen("before_process", lambda processing: callback()):  # SD.Next; its scripts are not asked in every tab
+        return None
+    from modules import scripts
+
+    class BeforeGeneration(scripts.Script):  # type: ignore[misc]
+        create_group = False
+
+        def title(self) -> str:
+            return SECTION[1]
+
+        def show(self, is_img2img: bool) -> object:
+            return scripts.AlwaysVisible
+
+        def ui(self, is_img2img: bool) -> list[Any]:
+            return []
+
+        def before_process(self, processing: Any, *given: Any) -> None:
+            callback()
+
+    return BeforeGeneration
+
+
 def option(name: str, default: Any = None) -> Any:
     """One of the user's settings, of the WebUI's or ours."""
     from modules import shared

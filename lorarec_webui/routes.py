@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 CHECK = "/login_check"
 
 
-def mount(app: Any, door: Door) -> None:
+def mount(app: Any, page: Any, door: Door) -> None:
     """Put the one route before all others: a page may have one that takes every path."""
     from starlette.routing import Route
 
     from lorarec.api.asgi import ROUTE, Asgi
 
-    app.router.routes.insert(0, Route(ROUTE, Asgi(door.api, door.lanes, Login(app)), include_in_schema=False))
+    def ending() -> bool:
+        # "Reload UI" closes Gradio's server, and Gradio 3 waits for ever until its last answer has ended.
+        return bool(getattr(getattr(page, "server", None), "should_exit", False))
+
+    endpoint = Asgi(door.api, door.lanes, Login(app), ending)
+    app.router.routes.insert(0, Route(ROUTE, endpoint, include_in_schema=False))
 
 
 class Login:

@@ -32,12 +32,17 @@ class ComfyHost:
     name = "comfyui"
 
     def lora_roots(self) -> Sequence[Path]:
-        """All folders registered for LoRAs, in ComfyUI's order of precedence."""
+        """All folders registered for LoRAs, in ComfyUI's order of precedence.
+
+        It adds one below its output by itself, which only those have who save LoRAs: nobody is to be told it is gone.
+        """
         from pathlib import Path
 
         import folder_paths
 
-        return [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
+        saved = Path(folder_paths.get_output_directory()) / FOLDER
+        roots = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
+        return [root for root in roots if root != saved or root.is_dir()]
 
     def data_dir(self) -> Path:
         """A folder in ComfyUI's user directory that its web server does not serve.

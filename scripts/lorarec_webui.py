@@ -2,4 +2,4 @@
 
 from lorarec_webui.door import enter
 
-enter()
+BeforeGeneration = enter()

@@ -28,18 +28,22 @@ ROUTE = PREFIX + "/{rest:path}"
 class Asgi:
     """Turns ASGI's messages into requests, and responses into messages."""
 
-    def __init__(self, api: Callable[[], Api], lanes: Lanes, admit: Admit) -> None:
+    def __init__(
+        self, api: Callable[[], Api], lanes: Lanes, admit: Admit, ending: Callable[[], bool] = lambda: False
+    ) -> None:
         """Wire it.
 
         Args:
             api: opens the API at the first request, later gives the same one; called in a thread.
             lanes: the threads that answer.
             admit: whether the host's own login lets a request in.
+            ending: whether the server shuts down; it waits for all answers, and events would never end.
         """
         self._open = api
         self._api: Api | None = None
         self._lanes = lanes
         self._admit = admit
+        self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,6 +71,8 @@ class Asgi:
             async for piece in self._lanes.pieces(response):
                 if gone.done():
                     return
+                if response.events is not None and self._ending():
+                    break
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})

@@ -19,6 +19,11 @@ class Keeper:
         self._lock = threading.Lock()
         self._kept: Recommender | None = None
 
+    @property
+    def opened(self) -> Recommender | None:
+        """The recommender if it is open."""
+        return self._kept
+
     def get(self) -> Recommender:
         """The recommender, opened now if it is not yet. Raises `StorageError`."""
         kept = self._kept

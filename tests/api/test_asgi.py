@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from lorarec.api.asgi import Asgi
 from lorarec.api.lanes import Lanes
 from lorarec.api.wire import MAX_BODY, Lane, Request, Response
@@ -29,7 +31,9 @@ class Echo:
         return self.response or Response(headers={"X-Name": "value"}, body=b"said")
 
 
-def talk(api: Any, *messages: dict[str, Any], admitted: bool = True, **scope: Any) -> list[dict[str, Any]]:
+def talk(
+    api: Any, *messages: dict[str, Any], admitted: bool = True, ending: bool = False, **scope: Any
+) -> list[dict[str, Any]]:
     """What the application sends; after the messages given the client waits for ever, or has gone if one says so."""
     sent: list[dict[str, Any]] = []
     waiting = list(messages) or [{"type": "http.request", "body": b""}]
@@ -48,7 +52,7 @@ def talk(api: Any, *messages: dict[str, Any], admitted: bool = True, **scope: An
 
         lanes = Lanes()
         given = {"type": "http", "method": "GET", "headers": [], "query_string": b"", "path_params": {"rest": "loras"}}
-        await asyncio.wait_for(Asgi(lambda: api, lanes, admit)({**given, **scope}, receive, send), 20)
+        await asyncio.wait_for(Asgi(lambda: api, lanes, admit, lambda: ending)({**given, **scope}, receive, send), 20)
         lanes.close()
 
     asyncio.run(run())
@@ -107,9 +111,16 @@ def test_events_end_and_are_let_go_when_the_client_has_gone() -> None:
     assert news.closed and (b"content-encoding", b"identity") in sent[0]["headers"]
 
 
-def test_chunks_are_sent_in_order_and_let_go() -> None:
+def test_events_end_when_the_server_does() -> None:
+    news = Pieces()
+    sent = talk(Echo(Response(events=news)), ending=True)
+    assert news.closed and sent[-1] == {"type": "http.response.body", "body": b""}, "an end, nothing torn"
+
+
+@pytest.mark.parametrize("ending", [False, True])
+def test_chunks_are_sent_in_order_and_let_go(ending: bool) -> None:
     chunks = (piece for piece in (b"one", b"two"))
-    sent = talk(Echo(Response(chunks=chunks)))
+    sent = talk(Echo(Response(chunks=chunks)), ending=ending)
     assert [one.get("body") for one in sent[1:]] == [b"one", b"two", b""]
     assert [one.get("more_body", False) for one in sent[1:]] == [True, True, False]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,16 @@ def test_first_use_indexes_and_chooses(start, mini_library, run):
     repeated, _ = run(comfy, prompt=PROMPT, min_score=0.0, count=6)
     assert repeated["LORA_STACK"] == out["LORA_STACK"]
     assert not comfy.library.recommender().failure
+
+
+def test_no_folder_is_missed_that_comfyui_adds_for_those_who_save_loras(start, mini_library, make_lora):
+    comfy = start(mini_library, core=False)
+    assert comfy.library.recommender().refresh().problems == ()
+    make_lora(Path(comfy.folder_paths.output) / "loras" / "mine.safetensors", seed=5)
+    comfy.library.reopen()  # as at the next start
+    core = comfy.library.recommender()
+    core.refresh()
+    assert "mine.safetensors" in [lora.path for lora in core.loras()]
 
 
 def test_a_file_that_moved_after_the_last_scan_is_found_by_its_content(start, mini_library, make_lora, run):

@@ -56,6 +56,12 @@ def test_busy_is_a_held_lock_even_with_no_job(host: Any) -> None:
     assert not host.ask("busy")
 
 
+@pytest.mark.parametrize("tab", ["txt2img", "img2img"])
+def test_a_generation_that_begins_gets_its_graphics_memory_back_once(host: Any, tab: str) -> None:
+    assert host.ask("begin", tab=tab) == [True], "while the host holds its lock: we cannot climb up again"
+    assert host.ask("facts")["failures"] == []
+
+
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
@@ -170,16 +176,20 @@ def test_the_data_folder_is_not_served(host: Any) -> None:
 def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     assert host.call("/suggestions", {"prompt": "a castle at night"})[0] == 200
     before = host.url
-    assert host.ask("reload") == before
+    with urllib.request.urlopen(f"{host.url}lorarec/v1/events", timeout=20) as stream:  # Gradio 3 waits for its end
+        assert stream.readline() == b"event: job\n"
+        assert host.ask("reload") == before
+        stream.read()  # to its proper end
     assert host.call("/suggestions", {"prompt": "a castle at night"})[0] in (200, 409)
     eventually(host.indexed)
     assert host.call("/suggestions", {"prompt": "a castle at night"})[1]["suggestions"]
     facts = host.ask("facts")
     assert facts["failures"] == [] and facts["changes"] == 5
+    assert host.ask("begin", tab="txt2img") == [True], "the script of the load before is gone"
     threads = [[name for name in facts["threads"] if kind in name] for kind in ("lorarec-live", "lorarec-capture")]
     assert len(threads[0]) <= 8 and len(threads[1]) <= 1, "those of the load before have ended"
     host.ask("save", folder="outputs/txt2img-images", name="99", text=INFO.format(prompt="after the reload", seed=99))
-    eventually(lambda: generations(host)[-1]["prompt"] == "after the reload")
+    eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["after the reload"])
 
 
 @pytest.fixture(scope="module", params=sorted(HOSTS))
@@ -218,6 +228,11 @@ def test_sdnext_has_a_control_tab_and_names_for_its_folders(start: Any, browser:
     host = start("gradio3", "sdnext")
     facts = host.ask("facts")
     assert facts["failures"] == [] and facts["changes"] == 7
+    assert host.ask("begin", tab="control") == []
+    facts = host.ask("facts")
+    assert facts["failures"] == [] and not facts["opened"], "nothing is opened to give back what nobody has"
+    host.call("/index")
+    assert host.ask("begin", tab="control") == [True] and host.ask("begin", tab="txt2img") == [True]
     assert facts["outputs"][0] == str(host.home / "outputs/txt2img-images")
     page = browser.page(host.url)
     page.wait("document.querySelector('#control_prompt_container #lorarec_control')", 30)

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import gradio as gr  # noqa: E402
-from modules import call_queue, paths, script_callbacks, shared  # noqa: E402
+from modules import call_queue, paths, script_callbacks, scripts, shared  # noqa: E402
 from PIL import Image, PngImagePlugin  # noqa: E402
 
 GRADIO = int(gr.__version__.partition(".")[0])
@@ -34,12 +34,14 @@ running = False
 def load_scripts(extension):
     """As every host does: the extension's folder is on the path only meanwhile."""
     script_callbacks.clear_callbacks()
+    scripts.found.clear()
     before = list(sys.path)
     for script in sorted((extension / "scripts").glob("*.py")):
         sys.path = [str(extension), *before]
         spec = importlib.util.spec_from_file_location(script.name, script)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        scripts.register(module)
         sys.path = list(before)
 
 
@@ -90,6 +92,7 @@ def generate(prompt, negative, seed=7):
     """Make an "image" and save it, as the hosts do on their worker thread."""
     with call_queue.queue_lock:
         shared.state.job = "task(1)"
+        scripts.before_process(None, "txt2img")
         steps = f"Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512"
         text = f"{prompt}\nNegative prompt: {negative}\n{steps}"
         path = save("outputs/txt2img-images", f"{seed:05}", text)
@@ -159,6 +162,8 @@ def settings_page():
 
 def create_ui(flavour):
     """The page."""
+    names = ("txt2img", "img2img", *(["control"] if flavour == "sdnext" else []))
+    scripts.build(names[:2])  # SD.Next makes none of an extension for its third
     script_callbacks.fire("ui_settings")
     tabs = [tab for answer in script_callbacks.fire("ui_tabs") for tab in answer or []]
     css = "#settings_json { position: absolute; left: -9999px; }"
@@ -173,7 +178,7 @@ def create_ui(flavour):
             )
         kept = gr.Textbox(value=lambda: shared.opts.dumpjson(), elem_id="settings_json")
         with gr.Tabs(elem_id="tabs"):
-            for tab in ("txt2img", "img2img", *(["control"] if flavour == "sdnext" else [])):
+            for tab in names:
                 with gr.TabItem(tab, id=tab, elem_id=f"tab_{tab}"):
                     prompts(tab)
             for blocks, title, name in tabs:
@@ -223,6 +228,16 @@ def api_only(arguments):
     return None, f"http://127.0.0.1:{arguments.port}/"
 
 
+class Resident:
+    """Stands for bulk work of ours on the graphics device."""
+
+    def __init__(self):
+        self.back = []  # whether the host's lock was held each time that it was asked back
+
+    def make_way(self, timeout):
+        self.back.append(not call_queue.queue_lock.acquire(blocking=False))
+
+
 class Commands:
     """What may be asked of the running host, one method each."""
 
@@ -256,6 +271,18 @@ class Commands:
         shared.state.interrupted = False
         return save.seconds
 
+    def begin(self, tab):
+        """Begin to generate while bulk work of ours, if we are open, is on the device: how it was asked back."""
+        keeper = sys.modules["lorarec_webui.door"]._entered._keeper
+        asked = Resident()
+        if keeper is not None:
+            keeper.opened._encoders._bulk = asked
+        with call_queue.queue_lock:
+            scripts.before_process(None, tab)
+        if keeper is not None:
+            keeper.opened._encoders._bulk = None
+        return asked.back
+
     def busy(self):
         """What our host says."""
         return sys.modules["lorarec_webui.host"].WebuiHost().busy()
@@ -277,6 +304,7 @@ class Commands:
             "sides": host.side_folders(),
             "failures": script_callbacks.failures,
             "made_again": made_again,
+            "opened": sys.modules["lorarec_webui.door"]._entered._keeper is not None,
             "changes": sum(dep_targets(self.page)),
             "threads": sorted(thread.name for thread in threading.enumerate() if "lorarec" in thread.name),
             "path": sys.path,
@@ -313,6 +341,7 @@ def main():
     )
     if arguments.flavour == "sdnext":
         paths.as_sdnext()
+        script_callbacks.as_sdnext()
     else:
         shared.opts.data["extra_networks_add_text_separator"] = " "
     if arguments.flavour == "a1111":

@@ -10,7 +10,7 @@ separator: str = os.sep  # tests of Windows workflows set "\\"
 
 def get_folder_paths(folder_name):
     assert folder_name == "loras"
-    return list(roots)
+    return [*roots, os.path.join(output, "loras")]  # main.py adds the last one, there or not
 
 
 def get_filename_list(folder_name):

@@ -3,7 +3,7 @@
 import traceback
 
 EVENTS = ("ui_settings", "ui_tabs", "after_component", "image_saved", "app_started", "script_unloaded")
-_callbacks = {event: [] for event in EVENTS}
+_callbacks = {event: [] for event in (*EVENTS, "before_process")}
 failures = []
 
 
@@ -21,6 +21,11 @@ def _registrar(event):
 
 for _event in EVENTS:
     globals()[f"on_{_event}"] = _registrar(_event)
+
+
+def as_sdnext():
+    """SD.Next's callback for the beginning of a generation, in whatever tab."""
+    globals()["on_before_process"] = _registrar("before_process")
 
 
 def clear_callbacks():
