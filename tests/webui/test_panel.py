@@ -116,8 +116,7 @@ def test_each_tab_asks_for_its_own_prompt(page: Any) -> None:
 
 def test_the_checkpoint_says_the_base_model(page: Any) -> None:
     write(page, PROMPT)
-    page.wait(cards())
-    assert "SD 1.5" in page.run(inside("panel.querySelector('.lr-list').innerText"))
+    page.wait(inside("panel.querySelector('.lr-list').innerText.includes('SD 1.5')"))
     page.click("#setting_sd_model_checkpoint input")
     page.press("a", 65, modifiers=2, commands=("selectAll",))
     page.type("illus")
