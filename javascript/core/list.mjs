@@ -33,7 +33,7 @@ export class CardList {
     const settle = () => setTimeout(() => this._arrange(), 0);
     element.addEventListener("pointerleave", settle);
     element.addEventListener("focusout", settle);
-    element.addEventListener("focusin", (event) => this._beside(/** @type {HTMLElement} */ (event.target)));
+    element.addEventListener("focusin", (/** @type {FocusEvent} */ { target }) => this._beside(/** @type {HTMLElement} */ (target)));
     /** @type {{x: number, y: number} | null} where the pointer was seen last */
     this._pointer = null;
     this._heed = (/** @type {PointerEvent} */ { clientX, clientY }) => (this._pointer = { x: clientX, y: clientY });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -70,7 +71,7 @@ class FakeRecommender:
     def close(self) -> None:
         pass
 
-    def loras(self) -> list[Any]:
+    def loras(self) -> Any:
         found = []
         for root in self.roots:
             for path in sorted(root.rglob("*.safetensors")):
@@ -80,7 +81,7 @@ class FakeRecommender:
                         id=name, root=str(root), path=name, size=1, modified=0.0, fingerprint=f"fp-{path.read_text()}"
                     )
                 )
-        return found
+        return importlib.import_module(f"{self.types.__package__}.records").Records.of(found)
 
     def recommend(self, query: Any, top: int | None = None) -> Any:
         self.queries.append(query)
