@@ -40,7 +40,7 @@ def dots(left: Floats, right: Floats) -> Floats:
 def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The distinct values, ascending, and where each comes first: (n,) -> (k,), (k,).
 
-    As ``np.unique``, whose first call imports numpy.ma: a tenth of what the first answer of a process takes.
+    As ``np.unique``, whose first call imports numpy.ma: 30 ms of the first answer of a process.
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order]

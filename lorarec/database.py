@@ -53,7 +53,7 @@ class Database:
         """Use a file prepared by `open_database`, with the schema versions found in it."""
         self.path = path
         self.warning = warning  # a sentence for the user, "" if all was well at opening
-        self._parts = parts
+        self._parts = dict(parts)
         self._made: Engine | None = None
         self._making = threading.Lock()
 
@@ -121,6 +121,7 @@ class Database:
                     "update lorarec or choose another data folder"
                 )
             if known == version:
+                self._parts[part] = version
                 return
             if known and migrate:
                 migrate(connection, known)
@@ -132,6 +133,7 @@ class Database:
                 "ON CONFLICT (name) DO UPDATE SET version = excluded.version",
                 (part, version),
             )
+        self._parts[part] = version
 
     def _part_version(self, connection: Connection, part: str) -> int:
         row = connection.exec_driver_sql("SELECT version FROM part WHERE name = ?", (part,)).fetchone()

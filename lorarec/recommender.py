@@ -435,7 +435,8 @@ class Recommender:
         """
         started = time.perf_counter()
         now = self._ready()
-        self._warm(now)
+        if query.prompt.strip():
+            self._warm(now)
         key = (query, top, self.state)
         if lap is not no_lap:  # measured: neither taken from memory nor kept
             return self._answer(now, query, top, started, lap)

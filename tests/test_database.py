@@ -49,6 +49,15 @@ def test_written_rows_outlive_the_process_and_failed_blocks_leave_none(tmp_path)
         assert database.warning == ""
 
 
+def test_asking_again_for_known_tables_waits_for_no_writer(tmp_path):
+    metadata, _ = _thing("name")
+    for _ in ("made now", "made before"):
+        with open_database(tmp_path) as database:
+            database.ensure("things", 1, lambda: metadata)
+            with database.write():  # a second one would wait for this one
+                database.ensure("things", 1, lambda: pytest.fail("they are there"))
+
+
 def test_a_reader_sees_one_snapshot_while_another_thread_writes(tmp_path):
     metadata, thing = _thing("name")
     with open_database(tmp_path) as database:

@@ -68,7 +68,7 @@ def resident_mb() -> float | None:
 
 
 def own_mb() -> float | None:
-    """What of it is no page of a mapped file, which the system can drop at any time; None where it does not tell."""
+    """Resident memory without pages of mapped files, which the system can drop, in MB; None where it does not tell."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("RssAnon"))
