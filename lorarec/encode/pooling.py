@@ -19,7 +19,7 @@ from .tokenize import Tokenizer, Tokens, fill
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BATCH_TOKENS = 1024  # per forward, padding included: activations of this many stay in a core's cache
+BATCH_TOKENS = 384  # per forward, padding included: the widest activations of this many stay in a core's cache
 BATCH_TEXTS = 64
 _TOKENIZE = 512  # texts tokenized at once
 _BULK = 8  # batches from which memory is given back afterwards
