@@ -28,7 +28,7 @@ from .rank.versions import version_groups
 from .records import Records
 from .types import Lora
 
-FORMAT = 7  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 8  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
 
 Floats = NDArray[np.float32]

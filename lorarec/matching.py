@@ -57,7 +57,7 @@ class Matches:
     @property
     def examples(self) -> Sequence[str]:
         """Words of its nearest example prompt."""
-        examples = self._library.lexical.examples
+        examples = self._library.lexical.examples.texts
         best: tuple[str, ...] = ()
         for at in range(int(examples.owners[self._row]), int(examples.owners[self._row + 1])):
             numbers = set(examples.terms[examples.starts[at] : examples.starts[at + 1]].tolist())

@@ -225,12 +225,10 @@ class Pipeline:
         scores = scores * np.where(np.isfinite(fit), np.sqrt(np.clip(fit, 0, 1)), 1).astype(np.float32)
         if ask.read.unwanted:
             lexical = self.library.lexical
-            terms = lexical.query(ask.read.unwanted)
+            unwanted = lexical.known(lexical.query(ask.read.unwanted))
             cover = np.zeros(len(found.rows), np.float32)
-            for group in ("names", "triggers", "tags"):
-                index = lexical.phrases[group]
-                touched = index.match(terms)
-                share = index.best(touched, index.shares(touched))[found.rows]
+            for phrases in lexical.phrases.values():
+                share = phrases.matched(unwanted, found.rows).cover
                 cover = np.maximum(cover, np.where(share > 0.6, share, 0))
             scores = scores * (1 - 0.6 * cover)
         return scores

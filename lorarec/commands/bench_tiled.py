@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..index.lexical import LexicalIndex
-from ..index.phrases import ExampleIndex, PhraseIndex
+from ..index.phrases import ExampleIndex, PhraseIndex, Texts
 from ..index.postings import Postings, ranges
 from ..index.retrieve import Vectors
 from ..library import Library
@@ -79,19 +79,18 @@ def _postings(postings: Postings, times: int) -> Postings:
 def _phrases(phrases: PhraseIndex, times: int) -> PhraseIndex:
     return PhraseIndex(
         _postings(phrases.postings, times),
+        _texts(phrases.texts, times),
         np.tile(phrases.totals, times),
-        _ends(phrases.starts, times),
-        _shifted(phrases.owner, times, phrases.count).astype(np.int32),
+        _shifted(phrases.owner, times, phrases.texts.loras).astype(np.int32),
     )
 
 
 def _examples(examples: ExampleIndex, times: int) -> ExampleIndex:
-    return ExampleIndex(
-        _ends(examples.starts, times),
-        np.tile(examples.terms, times),
-        np.tile(examples.norms, times),
-        _ends(examples.owners, times),
-    )
+    return ExampleIndex(_texts(examples.texts, times), np.tile(examples.norms, times))
+
+
+def _texts(texts: Texts, times: int) -> Texts:
+    return Texts(_ends(texts.starts, times), np.tile(texts.terms, times), _ends(texts.owners, times))
 
 
 def _shifted(rows: NDArray[np.int64] | NDArray[np.int32], times: int, count: int) -> NDArray[np.int64]:

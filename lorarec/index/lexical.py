@@ -85,6 +85,12 @@ class LexicalIndex(Struct, frozen=True):
         ids = np.fromiter(known.keys(), np.int32, len(known))
         return QueryTerms(ids, np.fromiter(known.values(), np.float32, len(known)) * self.importance[ids])
 
+    def known(self, query: QueryTerms) -> Floats:
+        """Importance of the query's terms, 0 for all others, shape (terms,)."""
+        weights = np.zeros(len(self.importance), np.float32)
+        weights[query.ids] = self.importance[query.ids]
+        return weights
+
 
 def _importance(
     vocabulary: dict[str, int], groups: Mapping[str, list[list[int]]], telling: Callable[[str], float]

@@ -1,6 +1,7 @@
 """Short phrases and example prompts, each owned by a LoRA, compared with a query's terms.
 
-A query touches few of all phrases: sums and maxima are taken over these alone.
+Two ways lead from a query to them: posting lists to those that share a term with it, which finds candidates in a whole
+library; and the terms of each, which tell all about the few that the candidates own.
 """
 
 from __future__ import annotations
@@ -11,115 +12,147 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from ..arrays import distinct
 from .postings import Floats, Ints, Postings, QueryTerms, ranges
 
 
-class Touched(Struct, frozen=True):
-    """The phrases that share a term with a query; all of shape (p,)."""
+class Texts(Struct, frozen=True):
+    """The distinct terms of short texts, text by text."""
 
-    phrases: NDArray[np.int64]  # ascending
-    matched: Floats  # importance of the matched terms together
-    rarest: Floats  # of the most telling of them; the 4-norm stands in for the maximum, which sums cannot give
-    owners: Ints  # the LoRAs that own any of them, ascending, shape (o,)
-    firsts: NDArray[np.int64]  # the first phrase of each of these, shape (o,)
+    starts: NDArray[np.int64]  # terms of text t: starts[t]..starts[t + 1]
+    terms: Ints  # term ids, ascending in each text
+    owners: NDArray[np.int64]  # texts of LoRA i: owners[i]..owners[i + 1]
+
+    @classmethod
+    def build(cls, texts: Sequence[Sequence[Sequence[int]]]) -> Texts:
+        """From the term ids of every text of every LoRA."""
+        flat = [sorted(set(terms)) for owned in texts for terms in owned]
+        starts = np.zeros(len(flat) + 1, np.int64)
+        np.cumsum([len(terms) for terms in flat], out=starts[1:])
+        owners = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum([len(owned) for owned in texts], out=owners[1:])
+        return cls(starts, np.fromiter((term for row in flat for term in row), np.int32, int(starts[-1])), owners)
+
+    @property
+    def loras(self) -> int:
+        """Number of LoRAs."""
+        return len(self.owners) - 1
+
+    def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The texts of the given LoRAs: (numbers of texts, position of their owner in ``loras``)."""
+        counts = self.owners[loras + 1] - self.owners[loras]
+        return ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
+
+    def sums(self, values: Floats, texts: NDArray[np.int64]) -> Floats:
+        """Sum of the values of each text's terms, shape (len(texts),). ``values``: of all terms, shape (terms,)."""
+        counts = self.starts[texts + 1] - self.starts[texts]
+        out = np.zeros(len(texts), np.float32)
+        having = np.flatnonzero(counts)
+        if len(having):
+            terms = self.terms[ranges(self.starts[texts], counts)]
+            firsts = (np.cumsum(counts) - counts)[having]
+            out[having] = np.add.reduceat(values[terms], firsts, dtype=np.float64)
+        return out
+
+
+class Matched(Struct, frozen=True):
+    """What some LoRAs' phrases have of a query; each of shape (r,), NaN for LoRAs without phrases."""
+
+    mass: Floats  # importance of the matched terms of a phrase times its share in the phrase; the best phrase's
+    cover: Floats  # share of a phrase that matches, 0..1; the best phrase's
+    rarest: Floats  # of the most telling matched term; the 4-norm stands in for the maximum
 
 
 class PhraseIndex(Struct, frozen=True):
     """Names, trigger sets or tags: how much of a phrase does a prompt contain?"""
 
     postings: Postings  # rows are phrases, weights are term importances
+    texts: Texts  # the phrases, none of them empty
     totals: Floats  # importance of all terms of a phrase, shape (phrases,)
-    starts: NDArray[np.int64]  # phrases of LoRA i: starts[i]..starts[i + 1]
     owner: Ints  # LoRA of each phrase, shape (phrases,)
 
     @classmethod
     def build(cls, phrases: Sequence[Sequence[Sequence[int]]], importance: Floats) -> PhraseIndex:
         """From the term ids of every phrase of every LoRA."""
-        flat = [sorted(set(phrase)) for owned in phrases for phrase in owned if phrase]
-        counts = [sum(1 for phrase in owned if phrase) for owned in phrases]
-        starts = np.zeros(len(phrases) + 1, np.int64)
-        np.cumsum(counts, out=starts[1:])
-        rows = [[(term, float(importance[term])) for term in phrase] for phrase in flat]
-        totals = np.asarray([sum(weight for _, weight in row) for row in rows], np.float32)
-        owner = np.repeat(np.arange(len(phrases), dtype=np.int32), counts)
-        return cls(Postings.build(rows, len(importance)), np.maximum(totals, 1e-6), starts, owner)
+        texts = Texts.build([[phrase for phrase in owned if phrase] for owned in phrases])
+        lengths = np.diff(texts.starts)
+        order = np.argsort(texts.terms, kind="stable")
+        postings = Postings.of(
+            np.searchsorted(texts.terms[order], np.arange(len(importance) + 1)),
+            np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)[order],
+            importance[texts.terms[order]],
+            len(lengths),
+        )
+        totals = np.maximum(texts.sums(importance, np.arange(len(lengths))), 1e-6)
+        owner = np.repeat(np.arange(len(phrases), dtype=np.int32), np.diff(texts.owners))
+        return cls(postings, texts, totals, owner)
 
-    @property
-    def count(self) -> int:
-        """Number of LoRAs."""
-        return len(self.starts) - 1
+    def mass(self, query: QueryTerms) -> Floats:
+        """`Matched.mass` of all LoRAs, shape (loras,), 0 where nothing matches."""
+        touched, matched = self._touched(query)
+        return self._by_owner(np.maximum, touched, matched * (matched / self.totals[touched]))
 
-    def match(self, query: QueryTerms) -> Touched:
-        """What of each phrase the query contains, for those of which it contains anything."""
-        postings = self.postings
-        rows, weights = postings.entries(query.ids)
-        there = np.zeros(postings.count, np.bool_)
-        there[rows] = True
-        phrases = np.flatnonzero(there)
-        place = np.empty(postings.count, np.int64)
-        place[phrases] = np.arange(len(phrases))
-        at = place[rows]
-        square = weights * weights
-        matched = np.bincount(at, weights, len(phrases)).astype(np.float32)
-        fourth = np.bincount(at, square * square, len(phrases))
-        owner = self.owner[phrases]  # ascending, as the phrases are
-        firsts = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))
-        return Touched(phrases, matched, np.sqrt(np.sqrt(fourth)).astype(np.float32), owner[firsts], firsts)
+    def covered(self, query: QueryTerms) -> Floats:
+        """Importance of the phrases that the query contains whole, of all LoRAs, shape (loras,)."""
+        touched, matched = self._touched(query)
+        whole = matched > 0.99 * self.totals[touched]
+        return self._by_owner(np.add, touched[whole], matched[whole])
 
-    def shares(self, touched: Touched) -> Floats:
-        """What share of each touched phrase the query contains, shape (p,), 0..1."""
-        shares: Floats = touched.matched / self.totals[touched.phrases]
-        return shares
+    def matched(self, weights: Floats, loras: NDArray[np.int64]) -> Matched:
+        """What the phrases of some LoRAs have of a query.
 
-    def best(self, touched: Touched, values: Floats) -> Floats:
-        """The largest value among the touched phrases of each LoRA, shape (loras,), 0 where none is touched.
-
-        ``values`` are those of the touched phrases, not negative, shape (p,).
+        Args:
+            weights: importance of the query's terms, 0 for all others, shape (terms,).
+            loras: rows of the library, shape (r,).
         """
-        return self._by_owner(np.maximum, touched, values)
+        phrases, position = self.texts.of(loras)
+        having, firsts = distinct(position)
+        matched = self.texts.sums(weights, phrases)
+        rarest = np.sqrt(np.sqrt(self.texts.sums(np.square(np.square(weights)), phrases)))
+        shares = matched / self.totals[phrases]
 
-    def total(self, touched: Touched, values: Floats) -> Floats:
-        """The sum over the touched phrases of each LoRA, shape (loras,), 0 where none is touched."""
-        return self._by_owner(np.add, touched, values)
+        def best(values: Floats) -> Floats:
+            out = np.full(len(loras), np.nan, np.float32)
+            if len(having):
+                out[having] = np.maximum.reduceat(values, firsts)
+            return out
 
-    def of(self, rows: NDArray[np.int64], values: Floats) -> Floats:
+        return Matched(best(matched * shares), best(shares), best(rarest))
+
+    def of(self, loras: NDArray[np.int64], values: Floats) -> Floats:
         """The values of some LoRAs, shape (r,); NaN for those without phrases. ``values``: of all, shape (loras,)."""
-        out: Floats = values[rows]
-        out[self.starts[rows + 1] == self.starts[rows]] = np.nan
+        out: Floats = values[loras]
+        out[self.texts.owners[loras + 1] == self.texts.owners[loras]] = np.nan
         return out
 
-    def _by_owner(self, reduce: np.ufunc, touched: Touched, values: Floats) -> Floats:
-        out = np.zeros(self.count, np.float32)
-        if len(values):
-            out[touched.owners] = reduce.reduceat(values, touched.firsts)
+    def _touched(self, query: QueryTerms) -> tuple[NDArray[np.int64], Floats]:
+        """The phrases that share a term with the query, ascending, and the importance of all that they share."""
+        every = self.postings.score(query.ids, np.ones(len(query.ids), np.float32))
+        touched = np.flatnonzero(every > 0)  # a comparison first: three times as fast as looking at the numbers
+        return touched, every[touched]
+
+    def _by_owner(self, reduce: np.ufunc, phrases: NDArray[np.int64], values: Floats) -> Floats:
+        """Values of some phrases, ascending, by LoRA; shape (loras,)."""
+        out = np.zeros(self.texts.loras, np.float32)
+        if len(phrases):
+            owner = self.owner[phrases]
+            firsts = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))
+            out[owner[firsts]] = reduce.reduceat(values, firsts)
         return out
 
 
 class ExampleIndex(Struct, frozen=True):
-    """Example prompts kept by prompt, compared with a query by the cosine of their importance-weighted terms."""
+    """Example prompts, compared with a query by the cosine of their importance-weighted terms."""
 
-    starts: NDArray[np.int64]  # terms of example e: starts[e]..starts[e + 1]
-    terms: Ints  # term ids
+    texts: Texts
     norms: Floats  # shape (examples,)
-    owners: NDArray[np.int64]  # examples of LoRA i: owners[i]..owners[i + 1]
 
     @classmethod
     def build(cls, examples: Sequence[Sequence[Sequence[int]]], importance: Floats) -> ExampleIndex:
         """From the term ids of every example of every LoRA."""
-        flat = [sorted(set(terms)) for owned in examples for terms in owned]
-        starts = np.zeros(len(flat) + 1, np.int64)
-        np.cumsum([len(terms) for terms in flat], out=starts[1:])
-        owners = np.zeros(len(examples) + 1, np.int64)
-        np.cumsum([len(owned) for owned in examples], out=owners[1:])
-        terms = np.fromiter((term for row in flat for term in row), np.int32, int(starts[-1]))
-        squares = np.concatenate([[0.0], np.cumsum(importance[terms].astype(np.float64) ** 2)])
-        norms = np.sqrt(squares[starts[1:]] - squares[starts[:-1]])
-        return cls(starts, terms, np.maximum(norms, 1e-6).astype(np.float32), owners)
-
-    def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The examples of the given LoRAs: (example numbers, position of their owner in ``loras``)."""
-        counts = self.owners[loras + 1] - self.owners[loras]
-        return ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
+        texts = Texts.build(examples)
+        norms = np.sqrt(texts.sums(np.square(importance), np.arange(len(texts.starts) - 1)))
+        return cls(texts, np.maximum(norms, 1e-6))
 
     def cosines(self, weights: Floats, norm: float, examples: NDArray[np.int64]) -> Floats:
         """Cosine of the query with each named example, shape (len(examples),).
@@ -129,12 +162,4 @@ class ExampleIndex(Struct, frozen=True):
             norm: length of the query's weights.
             examples: numbers of examples.
         """
-        counts = self.starts[examples + 1] - self.starts[examples]
-        out = np.zeros(len(examples), np.float32)
-        having = np.flatnonzero(counts)
-        if len(having):
-            terms = self.terms[ranges(self.starts[examples], counts)]
-            firsts = (np.cumsum(counts) - counts)[having]
-            out[having] = np.add.reduceat(weights[terms], firsts, dtype=np.float64)
-        out /= self.norms[examples] * np.float32(max(norm, 1e-6))
-        return out
+        return self.texts.sums(weights, examples) / (self.norms[examples] * np.float32(max(norm, 1e-6)))

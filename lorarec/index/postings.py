@@ -94,20 +94,6 @@ class Postings(Struct, frozen=True):
                     total += np.multiply(self.columns[number], weight, out=part)
         return total
 
-    def entries(self, terms: Ints) -> tuple[Ints, Floats]:
-        """The entries of terms, one term after the other: rows and weights."""
-        spans = self._spans(terms)
-        rows = [self.rows[start:end] for _, start, end in spans]
-        weights = [self.weights[start:end] for _, start, end in spans]
-        if len(self.common):
-            for number in self.common[terms].tolist():
-                if number >= 0:
-                    rows.append(np.flatnonzero(self.columns[number]).astype(np.int32))
-                    weights.append(self.columns[number][rows[-1]])
-        if not rows:
-            return np.zeros(0, np.int32), np.zeros(0, np.float32)
-        return np.concatenate(rows), np.concatenate(weights)
-
     def _listed(self, terms: Ints, weights: Floats) -> Floats:
         """What the posting lists of terms sum up to, shape (count,)."""
         spans = self._spans(terms)

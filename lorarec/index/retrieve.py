@@ -16,7 +16,6 @@ from ..arrays import distinct, dot, dots
 from ..timings import Lap, no_lap
 from ..types import Candidates
 from .lexical import GROUPS, LexicalIndex
-from .phrases import Touched
 from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
@@ -53,8 +52,6 @@ class Words(Struct, frozen=True):
 
     terms: QueryTerms
     whole: dict[str, Floats]  # evidence columns of all LoRAs, 0 where there is nothing; each of shape (n,)
-    touched: dict[str, Touched]  # by kind of phrase
-    shares: dict[str, Floats]  # of the touched phrases
 
 
 class View(Struct, frozen=True):
@@ -68,14 +65,11 @@ def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
     """Look a query's terms up, each with its attention."""
     terms, phrases = lexical.query(asked), lexical.phrases
     whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
-    touched = {name: index.match(terms) for name, index in phrases.items()}
-    shares = {name: index.shares(touched[name]) for name, index in phrases.items()}
-    for name, short in (("triggers", "trigger"), ("names", "name")):
-        whole[f"{short}_mass"] = phrases[name].best(touched[name], touched[name].matched * shares[name])
-    tags = touched["tags"]
-    whole["tag_overlap"] = phrases["tags"].total(tags, tags.matched * (shares["tags"] > 0.99))
+    whole["trigger_mass"] = phrases["triggers"].mass(terms)
+    whole["name_mass"] = phrases["names"].mass(terms)
+    whole["tag_overlap"] = phrases["tags"].covered(terms)
     whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
-    return Words(terms, whole, touched, shares)
+    return Words(terms, whole)
 
 
 def retrieve(
@@ -101,8 +95,7 @@ def retrieve(
         per_source: candidates taken from each field group.
         lap: told of the parts "lexical", "search", "dense" and "examples".
     """
-    phrases = lexical.phrases
-    whole, touched, shares = view.words.whole, view.words.touched, view.words.shares
+    whole = view.words.whole
     count = lexical.count if allowed is None else int(np.count_nonzero(allowed))
     if count == lexical.count:
         allowed = None
@@ -112,14 +105,16 @@ def retrieve(
         rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
     columns = {name: values[rows] for name, values in whole.items()}
     columns["training_lift"][~lexical.trained[rows]] = np.nan
-    for name, short in (("names", "name"), ("triggers", "trigger"), ("tags", "tag")):
-        index = phrases[name]
-        columns[f"{short}_rarest"] = index.of(rows, index.best(touched[name], touched[name].rarest))
-        if name == "tags":
-            columns["tag_overlap"] = index.of(rows, whole["tag_overlap"])
-        else:
-            columns[f"{short}_mass"] = index.of(rows, whole[f"{short}_mass"])
-            columns[f"{short}_cover"] = index.of(rows, index.best(touched[name], shares[name]))
+    known = lexical.known(view.words.terms)
+    for name, short in (("names", "name"), ("triggers", "trigger")):
+        matched = lexical.phrases[name].matched(known, rows)
+        columns[f"{short}_mass"], columns[f"{short}_cover"] = matched.mass, matched.cover
+        columns[f"{short}_rarest"] = matched.rarest
+    tags = lexical.phrases["tags"]
+    columns["tag_overlap"], columns["tag_rarest"] = (
+        tags.of(rows, whole["tag_overlap"]),
+        tags.matched(known, rows).rarest,
+    )
     lap("lexical")
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
@@ -218,7 +213,7 @@ def _cosine(matrix: Floats, query: Floats) -> Floats:
 
 def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: NDArray[np.int64]) -> dict[str, Floats]:
     """Similarity of each candidate's best example prompt, by words and by meaning; NaN without examples."""
-    numbers, owner = lexical.examples.of(rows)
+    numbers, owner = lexical.examples.texts.of(rows)
     having, starts = distinct(owner)
     words = np.full(len(rows), np.nan, np.float32)
     if len(numbers):

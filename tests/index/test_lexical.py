@@ -73,31 +73,35 @@ def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], plain: bool,
     ids = data.draw(st.lists(st.integers(0, 5), unique=True))
     weights = np.asarray([1.0 + at for at in range(len(ids))], np.float32)
     np.testing.assert_allclose(postings.score(np.asarray(ids, np.int32), weights), dense[:, ids] @ weights, atol=1e-5)
-    having, values = postings.entries(np.asarray(ids, np.int32))
-    found = np.bincount(having, values, len(rows)) if len(rows) else np.zeros(0)
-    np.testing.assert_allclose(found, dense[:, ids].sum(1), atol=1e-5)
 
 
 def test_coverage_of_phrases_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
-    phrases = PhraseIndex.build([[[0, 1], [2]], [], [[1, 1, 2]]], importance)
-    query = terms_of(0, 2)
-    touched = phrases.match(query)
-    assert touched.phrases.tolist() == [0, 1, 2] and touched.owners.tolist() == [0, 2]
-    np.testing.assert_allclose(touched.matched, [1.0, 0.25, 0.25])
+    phrases = PhraseIndex.build([[[0, 1], [], [2]], [], [[1, 1, 2]]], importance)
     np.testing.assert_allclose(phrases.totals, [1.5, 0.25, 0.75])
-    best = phrases.best(touched, phrases.shares(touched))
-    np.testing.assert_allclose(best, [1.0, 0.0, 1 / 3], rtol=1e-6)
-    np.testing.assert_allclose(phrases.total(touched, touched.matched), [1.25, 0.0, 0.25])
-    np.testing.assert_allclose(phrases.of(np.asarray([2, 1]), best), [1 / 3, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(touched.rarest, [1.0, 0.25, 0.25], rtol=1e-6)
+    query = terms_of(0, 2)
+    np.testing.assert_allclose(phrases.mass(query), [1 / 1.5, 0.0, 0.25 * 0.25 / 0.75], rtol=1e-6)
+    np.testing.assert_allclose(phrases.covered(query), [0.25, 0.0, 0.0])
+    matched = phrases.matched(importance * np.asarray([1, 0, 1], np.float32), np.asarray([2, 1, 0]))
+    np.testing.assert_allclose(matched.mass, [0.25 * 0.25 / 0.75, np.nan, 1 / 1.5], rtol=1e-6)
+    np.testing.assert_allclose(matched.cover, [1 / 3, np.nan, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(matched.rarest, [0.25, np.nan, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(phrases.of(np.asarray([2, 1]), phrases.mass(query)), [1 / 12, np.nan], rtol=1e-6)
 
 
-def test_phrases_that_share_nothing_with_a_query_are_not_looked_at() -> None:
-    phrases = PhraseIndex.build([[[0]], [[1], [2]]], np.ones(3, np.float32))
-    touched = phrases.match(terms_of(2))
-    assert touched.phrases.tolist() == [2] and touched.owners.tolist() == [1]
-    assert phrases.best(touched, touched.matched).tolist() == [0.0, 1.0]
+PHRASES = st.lists(st.lists(st.lists(st.integers(0, 5), max_size=4), max_size=3), max_size=6)
+
+
+@given(PHRASES, st.sets(st.integers(0, 5)))
+def test_posting_lists_and_phrases_agree(phrases: list[list[list[int]]], asked: set[int]) -> None:
+    importance = np.asarray([1.0, 0.8, 0.5, 0.25, 0.1, 0.02], np.float32)
+    index = PhraseIndex.build(phrases, importance)
+    query, known = terms_of(*asked), np.zeros(6, np.float32)
+    known[list(asked)] = importance[list(asked)]
+    everywhere = index.matched(known, np.arange(len(phrases)))
+    np.testing.assert_allclose(index.mass(query), np.nan_to_num(everywhere.mass), rtol=1e-5)
+    whole = [sum(importance[list(set(p))].sum() for p in owned if p and set(p) <= asked) for owned in phrases]
+    np.testing.assert_allclose(index.covered(query), np.asarray(whole), rtol=1e-5)
 
 
 def test_best_example_by_hand() -> None:
@@ -105,11 +109,11 @@ def test_best_example_by_hand() -> None:
     examples = ExampleIndex.build([[[0, 1]], [], [[2], [0], []]], importance)
     weights = np.asarray([1.0, 0.0, 0.25], np.float32) * importance  # attention 1 on terms 0 and 2
     norm = sqrt(1 + 0.0625)
-    numbers, owner = examples.of(np.asarray([2, 0]))
+    numbers, owner = examples.texts.of(np.asarray([2, 0]))
     assert numbers.tolist() == [1, 2, 3, 0] and owner.tolist() == [0, 0, 0, 1]
     expected = [0.0625 / (0.25 * norm), 1 / norm, 0.0, 1 / (sqrt(1.25) * norm)]
     np.testing.assert_allclose(examples.cosines(weights, norm, numbers), expected, rtol=1e-6)
-    assert examples.of(np.asarray([1]))[0].tolist() == []
+    assert examples.texts.of(np.asarray([1]))[0].tolist() == []
 
 
 def test_what_every_page_says_tells_less_than_a_name() -> None:
@@ -146,4 +150,4 @@ def test_libraries_without_any_words(count: int) -> None:
     for name in GROUPS:
         assert index.bm25[name].score(asked.ids, asked.weights).tolist() == [0.0] * count
     for phrases in index.phrases.values():
-        assert not len(phrases.match(asked).phrases) and np.isnan(phrases.of(np.arange(count), np.zeros(count))).all()
+        assert not phrases.mass(asked).any() and np.isnan(phrases.of(np.arange(count), np.zeros(count))).all()
