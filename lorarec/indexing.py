@@ -88,14 +88,15 @@ class Indexer:
         if models and self._all_stored(texts, models):
             yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
             return
-        if now is not None and now.stage == "full" and now.library.models == models:
-            # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, since a
-            # later process would take it for complete.
-            library = library_module.build(loras, f"{key}-partial", models, self.fetch, tick)
-            yield Indexed(library, "full")
-        elif now is None or now.library.key != key:
-            library = library_module.build(loras, key, models, None, tick)
-            yield self._saved(library, "lexical")
+        encoded = now is not None and now.stage == "full" and now.library.models == models
+        if now is None or now.library.key != key:
+            library = library_module.build(loras, key, models, self.fetch if encoded else None, tick)
+            if library.vectors is None:
+                yield self._saved(library, "lexical")
+            else:
+                # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, and by
+                # a key of its own, since it would else be taken for complete.
+                yield Indexed(replace(library, key=f"{key}-partial"), "full")
         else:
             library = now.library
         if not models or stop():

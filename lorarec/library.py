@@ -177,18 +177,24 @@ def hidden_of(loras: Sequence[Lora]) -> NDArray[np.bool_]:
     return hidden
 
 
-def gather_vectors(texts: Sequence[Texts], fetch: Fetch) -> Vectors:
-    """Look up all vectors of a library and derive what is cheap to keep ready."""
+def gather_vectors(texts: Sequence[Texts], fetch: Fetch) -> Vectors | None:
+    """Look up all vectors of a library and derive what is cheap to keep ready.
+
+    None if there are LoRAs but none has a vector of the semantic encoder: not even the width of a query is known then.
+    """
     semantic = fetch("semantic", [text.semantic for text in texts])[0]
     artistic = fetch("artistic", [text.artistic for text in texts])[0]
     technical = fetch("technical", [text.technical for text in texts])[0]
     names = fetch("semantic", [text.name for text in texts])[0]
-    flat = [example for text in texts for example in text.examples]
-    examples = fetch("semantic", flat)[0]
-    if examples.shape[1] != semantic.shape[1]:  # nothing of one of them was found, not even its width
-        examples = np.zeros((len(flat), semantic.shape[1]), np.float32)
-    if names.shape[1] != semantic.shape[1]:
-        names = np.zeros_like(semantic)
+    examples = fetch("semantic", [example for text in texts for example in text.examples])[0]
+    width = max(matrix.shape[1] for matrix in (semantic, names, examples))
+    if texts and not width:
+        return None
+    # What is found nowhere comes without a width.
+    semantic, names, examples = (
+        matrix if matrix.shape[1] else np.zeros((len(matrix), width), np.float32)
+        for matrix in (semantic, names, examples)
+    )
     counts = np.asarray([len(text.examples) for text in texts])
     ends = np.cumsum(counts)
     mean = np.zeros_like(semantic)

@@ -96,12 +96,25 @@ def test_excluded_shadowed_and_second_halves_are_hidden() -> None:
 def test_vectors_of_examples_are_averaged_and_missing_ones_are_zeros() -> None:
     texts = [texts_of(KNIGHT), texts_of(BARE)]
     found = gather_vectors(texts, fetch)
+    assert found is not None
     first, second = fetch("semantic", texts[0].examples)[0]
     mean = (first + second) / 2
     np.testing.assert_allclose(found.example_mean[0], mean / np.linalg.norm(mean), rtol=1e-6)
     assert found.example_spread[0] == pytest.approx(1 - np.linalg.norm(mean), abs=1e-6)
     assert not found.example_mean[1].any() and np.isnan(found.example_spread[1])
     np.testing.assert_allclose(found.means["semantic"], found.semantic.mean(0), rtol=1e-6)
+
+
+def test_vectors_of_a_part_of_the_texts_all_have_the_width_of_a_query() -> None:
+    texts = [texts_of(KNIGHT), texts_of(BARE)]
+
+    def names_only(lens: str, asked: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        return fetch(lens, [text if text == texts[0].name else "" for text in asked])
+
+    found = gather_vectors(texts, names_only)
+    assert found is not None and found.names.any()
+    assert {matrix.shape[1] for matrix in (found.semantic, found.names, found.examples, found.example_mean)} == {3}
+    assert gather_vectors(texts, lambda lens, asked: fetch(lens, [""] * len(asked))) is None
 
 
 @pytest.mark.parametrize("loras", [(), (BARE,), (replace(BARE, examples=(Example("<lora:x:1>"),)),)])
