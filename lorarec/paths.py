@@ -24,6 +24,24 @@ def identity(folder: str) -> Identity:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
+# Path.is_dir() and its kin raise PermissionError below a folder that may not be entered (before Python 3.14).
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a folder; False where that cannot be seen. Never raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a file; False where that cannot be seen. Never raises."""
+    return os.path.isfile(path)
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to anything; False where that cannot be seen. Never raises."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def printable(path: str | Path) -> str:
     """A path that any console and JSON can carry: what is no valid Unicode appears as an escape."""
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8")

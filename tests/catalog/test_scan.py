@@ -202,6 +202,19 @@ def test_other_roots_stay_as_they_are_until_their_folder_is_gone(library):
     assert counts(library.scan(library.root)) == (1, 0, 0, 0, 1)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_another_root_that_cannot_be_looked_at_is_gone(library):
+    """As below a folder that may not be entered: asking for its kind is an error of the system, not "no"."""
+    library.put("x.pt")
+    other = library.place / "other"
+    other.mkdir()
+    (other / "o.pt").write_text("other")
+    library.scan(library.root, other)
+    shutil.rmtree(other)
+    other.symlink_to("x" * 300)
+    assert counts(library.scan(library.root)) == (1, 0, 0, 0, 1)
+
+
 def test_moved_and_renamed_files_keep_their_ids(library):
     library.put("x.pt", "the x")
     library.put("y.pt", "the y")
