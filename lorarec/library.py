@@ -6,6 +6,7 @@ This is wiring: it makes documents from lenses and terms, hands them to the lexi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -28,8 +29,9 @@ from .rank.versions import version_groups
 from .records import Records
 from .types import Lora
 
-FORMAT = 7  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 8  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
+_NEW_DAYS = 30.0
 
 Floats = NDArray[np.float32]
 Fetch = Callable[[str, Sequence[str]], tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -49,6 +51,7 @@ class Library(Struct, frozen=True, kw_only=True):
     groups: NDArray[np.int64]  # version group of each LoRA, shape (n,)
     safety: NDArray[np.int8]  # -1 = unknown, shape (n,)
     hidden: NDArray[np.bool_]  # never suggested by themselves, see `hidden_of`; shape (n,)
+    recency: Floats  # 1 = the newest file, falling to 0 with age; shape (n,)
 
     def as_query(self, row: int) -> QueryVectors | None:
         """A LoRA as if it were a prompt; None without vectors."""
@@ -147,11 +150,12 @@ def build(
             tick(done)
     tick(len(loras))
     lexical = LexicalIndex.build(documents, importance)
+    records = Records.of(map(slim, loras))
     return Library(
         format=FORMAT,
         key=key,
         models=dict(models),
-        loras=Records.of(map(slim, loras)),
+        loras=records,
         lexical=lexical,
         vectors=gather_vectors([texts_of(lora) for lora in loras], fetch) if fetch else None,
         facts=Facts.of(loras),
@@ -159,6 +163,7 @@ def build(
         groups=version_groups(loras),
         safety=np.asarray([-1 if lora.safety is None else lora.safety for lora in loras], np.int8),
         hidden=hidden_of(loras),
+        recency=recency_of(records.modified, time.time()),
     )
 
 
@@ -175,6 +180,18 @@ def hidden_of(loras: Sequence[Lora]) -> NDArray[np.bool_]:
         hidden[row] = lora.excluded or (lora.noise == "low" and lora.partner in present) or lora.path in seen
         seen.add(lora.path)
     return hidden
+
+
+def recency_of(modified: NDArray[np.float64], now: float) -> Floats:
+    """1 for the newest file of a library, falling to 0 with age, shape (n,); times in seconds since the epoch.
+
+    Not the age on the clock: the same prompt and the same index must give the same answer tomorrow. A date in the
+    future is a mistake that must not make all others old.
+    """
+    newest = modified[modified <= now].max(initial=-np.inf)
+    age = np.maximum(newest - modified, 0) / 86400
+    recency: Floats = np.exp(-age / _NEW_DAYS).astype(np.float32)
+    return recency
 
 
 def gather_vectors(texts: Sequence[Texts], fetch: Fetch) -> Vectors | None:

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from lorarec import mapped
-from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, save, texts_of
+from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, recency_of, save, texts_of
 from lorarec.types import BaseModelGuess, Example, Lora, Safety
 
 MODELS = {"semantic": "m", "artistic": "m", "technical": "m"}
@@ -91,6 +91,14 @@ def test_excluded_shadowed_and_second_halves_are_hidden() -> None:
     shadowed = replace(BARE, id="s", root="/second")
     loras = [KNIGHT, BARE, high, low, widow, shadowed, replace(KNIGHT, id="x", path="x", excluded=True)]
     assert hidden_of(loras).tolist() == [False, False, False, True, False, True, True]
+
+
+def test_a_date_in_the_future_makes_no_other_file_old() -> None:
+    day = 86400.0
+    found = recency_of(np.asarray([100 * day, 70 * day, 1000 * day]), now=101 * day)
+    np.testing.assert_allclose(found, [1, np.exp(-1), 1], rtol=1e-6)
+    assert recency_of(np.asarray([5.0, 6.0]), now=1.0).tolist() == [1, 1]
+    assert recency_of(np.zeros(0), now=1.0).shape == (0,)
 
 
 def test_vectors_of_examples_are_averaged_and_missing_ones_are_zeros() -> None:
