@@ -234,6 +234,11 @@ class History:
         with self._database.read() as connection:
             return reading.impressions(connection, self._user, since, until, limit)
 
+    def impressions_of(self, ids: Collection[int]) -> dict[int, Impression]:
+        """Answers shown, by id; unknown ids are left out."""
+        with self._database.read() as connection:
+            return reading.impressions_of(connection, self._user, ids)
+
     def usage(self) -> list[PastCount]:
         """What other tools counted."""
         with self._database.read() as connection:

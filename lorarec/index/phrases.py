@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from .postings import Floats, Ints, Postings, QueryTerms, ranges
+from ..arrays import runs
+from .postings import Floats, Ints, Postings, QueryTerms
 
 
 class Touched(Struct, frozen=True):
@@ -118,8 +119,8 @@ class ExampleIndex(Struct, frozen=True):
 
     def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The examples of the given LoRAs: (example numbers, position of their owner in ``loras``)."""
-        counts = self.owners[loras + 1] - self.owners[loras]
-        return ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
+        examples, counts = runs(self.owners, loras)
+        return examples, np.repeat(np.arange(len(loras)), counts)
 
     def cosines(self, weights: Floats, norm: float, examples: NDArray[np.int64]) -> Floats:
         """Cosine of the query with each named example, shape (len(examples),).
@@ -129,11 +130,11 @@ class ExampleIndex(Struct, frozen=True):
             norm: length of the query's weights.
             examples: numbers of examples.
         """
-        counts = self.starts[examples + 1] - self.starts[examples]
+        at, counts = runs(self.starts, examples)
         out = np.zeros(len(examples), np.float32)
         having = np.flatnonzero(counts)
         if len(having):
-            terms = self.terms[ranges(self.starts[examples], counts)]
+            terms = self.terms[at]
             firsts = (np.cumsum(counts) - counts)[having]
             out[having] = np.add.reduceat(weights[terms], firsts, dtype=np.float64)
         out /= self.norms[examples] * np.float32(max(norm, 1e-6))

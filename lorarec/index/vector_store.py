@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..batches import chunks
 from ..database import Database
 from ..errors import StorageError
 from ..types import Cancelled, Encoder, Progress, ProgressSink
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _WRITE = 512  # rows per transaction
-_ASK = 500  # hashes per query, below SQLite's limit on parameters in every build
 _SCAN_SHARE = 0.2  # of a model's rows; whoever asks for more gets them by one scan
 _PAUSE = 0.2  # seconds between looks at ``paused``
 
@@ -212,8 +212,8 @@ def _select(connection: Connection, model: int, hashes: Sequence[str], columns: 
     if len(hashes) > _SCAN_SHARE * stored:
         yield from connection.exec_driver_sql(f"SELECT {columns} FROM text_vector WHERE model = ?", (model,))
         return
-    for start in range(0, len(hashes), _ASK):
-        part = tuple(bytes.fromhex(digest) for digest in hashes[start : start + _ASK])
+    for chunk in chunks(hashes):
+        part = tuple(bytes.fromhex(digest) for digest in chunk)
         marks = ",".join("?" * len(part))
         sql = f"SELECT {columns} FROM text_vector WHERE model = ? AND text_hash IN ({marks})"
         yield from connection.exec_driver_sql(sql, (model, *part))

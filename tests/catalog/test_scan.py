@@ -134,7 +134,7 @@ def test_only_what_changed_is_read(library):
     assert counts(library.scan()) == (2, 0, 1, 0, 0)
     assert library.reader.read == ["x.pt"]
     assert library.catalog.by_ids([ids["x.pt"]])[0].notes == "my note"
-    assert library.catalog.changed_since(version) == [ids["x.pt"]]
+    assert library.catalog.version() == version + 1
     library.put("y.pt", "quite another y")
     assert counts(library.scan()) == (2, 0, 1, 0, 0)
     assert library.ids() == ids
