@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from .types import ScanProblem
 
+SAFETENSORS = (".safetensors", ".sft")
+PICKLES = (".pt", ".ckpt", ".bin")  # listed by name and sidecar; never opened as pickles
+EXTENSIONS = SAFETENSORS + PICKLES  # of what counts as a LoRA; hosts also load others, see those who list more
 Identity = tuple[int, int] | str
+
+
+def without_extension(name: str) -> str:
+    """A name without the extension of a LoRA file, in whatever case; other dots stay."""
+    lowered = name.lower()
+    for extension in EXTENSIONS:
+        if lowered.endswith(extension):
+            return name[: -len(extension)]
+    return name
+
+
+def folded(name: str) -> str:
+    """A name as names are compared: without case, and with accents written one way."""
+    # macOS decomposes accents in file names; other systems keep them as typed.
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:

@@ -196,6 +196,13 @@ def test_lora_manager_strength_range_that_is_none(text: str, describe_lora: Desc
     assert found.lora.strengths == () and "no range" in found.problems[0].message
 
 
+@pytest.mark.parametrize("name", ["robot.sft", "Robot.BIN", "x/robot.pt", "robot"])
+def test_a_resource_is_known_by_its_file_whatever_the_extension(name: str, describe_lora: DescribeLora) -> None:
+    listed = [{"type": "lora", "name": "other.sft", "weight": 0.3}, {"type": "lora", "name": name, "weight": 0.9}]
+    data = {"images": [{"url": "", "meta": {"prompt": "a hall", "resources": listed}}]}
+    assert describe_lora(sidecars={".civitai.info": data}).lora.examples[0].strength == 0.9
+
+
 def test_another_tools_metadata_json_is_left_alone(describe_lora: DescribeLora) -> None:
     found = describe_lora(sidecars={".metadata.json": {"name": "Robots", "weight": {"value": 1}, "version": "flux1"}})
     assert found.problems == () and found.lora.title == ""
