@@ -86,6 +86,11 @@ def texts_of(lora: Lora) -> Texts:
     return Texts(lens.semantic, lens.artistic, lens.technical, name, examples)
 
 
+def every_text(texts: Texts) -> list[str]:
+    """All that is encoded of a LoRA, whatever the lens."""
+    return [text for text in (texts.semantic, texts.artistic, texts.technical, texts.name, *texts.examples) if text]
+
+
 def document_of(lora: Lora) -> Document:
     """The terms of a LoRA, by field."""
     fields = lenses.fields(lora)

@@ -194,6 +194,15 @@ def impressions(
     return _impressions(connection, chosen.order_by(c.at.desc(), c.id.desc()).limit(limit))
 
 
+def prompts_of_all(connection: Connection) -> list[str]:
+    """The distinct prompts of all users' generations."""
+    import sqlalchemy as sa
+
+    c = tables().generation.c
+    query = sa.select(c.prompt).where(c.prompt.is_not(None)).distinct()
+    return [prompt for (prompt,) in fetch(connection, query)]
+
+
 def impressions_of(connection: Connection, user: str | None, ids: Collection[int]) -> dict[int, Impression]:
     """``{id: answer}`` of those of the ids that the user has."""
     import sqlalchemy as sa
