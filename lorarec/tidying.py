@@ -49,14 +49,14 @@ class Tidying:
         stored = self._store.count()
         if stored - len(own) - self._others <= stored * _WORTH:
             return 0
-        known = {lora.id for lora in loras}
+        known = {lora.id: lora for lora in loras}
 
         def in_use() -> set[str] | None:
             used = set(own)
             for lora in self._catalog.loras(include_missing=True):
                 if stop():
                     return None
-                if lora.id not in known:
+                if known.get(lora.id) != lora:  # another process may have read its file anew meanwhile
                     used.update(map(text_hash, library_module.every_text(library_module.texts_of(lora))))
             for prompt in self._prompts():
                 if stop():

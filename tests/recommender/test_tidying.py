@@ -79,6 +79,20 @@ def test_what_anybody_could_need_stays(roots: Path, tmp_path: Path, make_lora: M
             assert kept(recommender, needed, model) == set(needed) and kept(recommender, JUNK, model) == set()
 
 
+def test_what_another_process_read_anew_meanwhile_stays(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        store, catalog = VectorStore(recommender._database), Catalog(recommender._database)
+        loras = catalog.loras()
+        texts = [texts_of(lora) for lora in loras]
+        before = len(letters.texts)
+        describe(roots, "cake", "A cake with a candle on it")
+        recommender.refresh(tidy=False)
+        litter(recommender, JUNK)
+        assert Tidying(catalog, store, list).tidy(loras, texts, lambda: False) == len(JUNK)
+        assert kept(recommender, letters.texts) == set(letters.texts) and len(letters.texts) == before + 1
+
+
 def test_nothing_leaves_while_an_index_is_not_complete(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
