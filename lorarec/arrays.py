@@ -1,4 +1,5 @@
-"""What live queries do with small arrays: products, always on the calling thread, and distinct values.
+"""What live queries do with small arrays: products, always on the calling thread, distinct values, and runs of
+rows.
 
 BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the
 work, and it takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 _MANY = 2000  # rows from which BLAS in blocks is quicker than the plain loop
 _ONE_THREAD = 65536 * 4  # multiplications up to which OpenBLAS keeps a matrix product on the calling thread
@@ -37,7 +39,7 @@ def dots(left: Floats, right: Floats) -> Floats:
     return out
 
 
-def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct(values: Ints) -> tuple[Ints, Ints]:
     """The distinct values, ascending, and where each comes first: (n,) -> (k,), (k,).
 
     As ``np.unique``, whose first call imports numpy.ma: 30 ms of the first answer of a process.
@@ -47,3 +49,17 @@ def distinct(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     new = np.ones(len(values), np.bool_)
     new[1:] = ordered[1:] != ordered[:-1]
     return ordered[new], order[new]
+
+
+def ranges(starts: Ints, counts: Ints) -> Ints:
+    """``arange(start, start + count)`` of each pair, one after the other: (n,), (n,) -> (sum of counts,)."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    result: Ints = np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    return result
+
+
+def runs(starts: Ints, chosen: Ints) -> tuple[Ints, Ints]:
+    """What stands at ``starts[i]..starts[i + 1]`` of each i chosen, one after the other; and how many each has."""
+    counts = starts[chosen + 1] - starts[chosen]
+    return ranges(starts[chosen], counts), counts

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from . import library as library_module
 from .catalog.store import Catalog
 from .encode.lender import Lender
-from .errors import BadFile, MissingPart, NotReady
+from .errors import BadFile, MissingPart, NotReady, StorageError
 from .index.vector_store import VectorStore, text_hash
 from .library import Library, Texts
+from .tidying import Tidying
 from .types import Cancelled, Lora, Progress, ProgressSink
 
 _log = logging.getLogger(__name__)
@@ -48,24 +49,39 @@ class Indexer:
         store: VectorStore,
         encoders: Lender,
         busy: Callable[[], bool],
+        prompts: Callable[[], Iterable[str]],
     ) -> None:
-        """``busy`` says whether the host generates right now: encoding waits meanwhile."""
+        """Begin with what the catalogue and the store hold.
+
+        Args:
+            roots: LoRA folders in order of precedence.
+            data_dir: where libraries are saved.
+            catalog: the LoRAs.
+            store: vectors of their texts.
+            encoders: make those.
+            busy: whether the host generates right now: encoding waits meanwhile.
+            prompts: all prompts, whoever's, whose vectors in the store are in use.
+        """
         self._roots = roots
         self._data_dir = data_dir
         self._catalog = catalog
         self._store = store
         self._encoders = encoders
         self._busy = busy
+        self._tidying = Tidying(catalog, store, prompts)
         # The state in which there was nothing to do: of the catalogue, the encoders and what was served.
         self._settled: tuple[int, dict[str, str], str, str] | None = None
 
-    def update(self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled) -> Iterator[Indexed]:
+    def update(
+        self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled, tidy: bool = True
+    ) -> Iterator[Indexed]:
         """Bring a library up to date with the catalogue.
 
         Args:
             now: what is served at present.
             progress: told of stages "lexical" and "encode".
             stop: asked often; what was done before it said True stays.
+            tidy: whether vectors that nothing needs any more are deleted once the library is complete.
 
         Yields:
             Each library worth serving, better with every step; nothing if ``now`` is up to date.
@@ -87,15 +103,17 @@ class Indexer:
         tick = _tick(progress, len(loras))
         if models and self._all_stored(texts, models):
             yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
+            self._tidy(tidy, loras, texts, stop)
             return
-        if now is not None and now.stage == "full" and now.library.models == models:
-            # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, since a
-            # later process would take it for complete.
-            library = library_module.build(loras, f"{key}-partial", models, self.fetch, tick)
-            yield Indexed(library, "full")
-        elif now is None or now.library.key != key:
-            library = library_module.build(loras, key, models, None, tick)
-            yield self._saved(library, "lexical")
+        encoded = now is not None and now.stage == "full" and now.library.models == models
+        if now is None or now.library.key != key:
+            library = library_module.build(loras, key, models, self.fetch if encoded else None, tick)
+            if library.vectors is None:
+                yield self._saved(library, "lexical")
+            else:
+                # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, and by
+                # a key of its own, since it would else be taken for complete.
+                yield Indexed(replace(library, key=f"{key}-partial"), "full")
         else:
             library = now.library
         if not models or stop():
@@ -113,6 +131,15 @@ class Indexer:
         if not stop():
             vectors = library_module.gather_vectors(texts, self.fetch)
             yield self._saved(replace(library, key=key, vectors=vectors), "full")
+            self._tidy(tidy, loras, texts, stop)
+
+    def _tidy(self, wanted: bool, loras: Sequence[Lora], texts: Sequence[Texts], stop: Cancelled) -> None:
+        """Make room in the database, if that can be done now: it is not urgent, and never beside a prompt that runs."""
+        if wanted:
+            try:
+                self._tidying.tidy(loras, texts, lambda: stop() or self._busy())
+            except StorageError as error:  # the library is complete all the same
+                _log.warning("vectors that nothing needs any more stay for now: %s", error)
 
     def _loras(self) -> list[Lora]:
         """The records of the catalogue in order of precedence."""

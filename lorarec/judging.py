@@ -55,8 +55,9 @@ def judge_history(
     if memories is None:
         verdict = Verdict(why="there is no history to judge by")
     else:
-        impressions = history.impressions()
-        told = moments(history.past(), history.events(kinds=(EventKind.INSERT,)), impressions)
+        inserted = history.events(kinds=(EventKind.INSERT,))
+        shown = history.impressions_of({event.impression for event in inserted if event.impression is not None})
+        told = moments(history.past(), inserted, shown)
         found = replay(told, memories, library, pipeline, encode, stop)
         verdict = judge([choice for _, choice in found], shared, [moment.at for moment, _ in found])
     return Judged(verdict=verdict, at=time.time(), occasions=occasions, shipped=dict(shared))

@@ -6,6 +6,7 @@ This is wiring: it makes documents from lenses and terms, hands them to the lexi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -30,6 +31,7 @@ from .types import Lora
 
 FORMAT = 8  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
+_NEW_DAYS = 30.0
 
 Floats = NDArray[np.float32]
 Fetch = Callable[[str, Sequence[str]], tuple[NDArray[np.float32], NDArray[np.bool_]]]
@@ -49,6 +51,7 @@ class Library(Struct, frozen=True, kw_only=True):
     groups: NDArray[np.int64]  # version group of each LoRA, shape (n,)
     safety: NDArray[np.int8]  # -1 = unknown, shape (n,)
     hidden: NDArray[np.bool_]  # never suggested by themselves, see `hidden_of`; shape (n,)
+    recency: Floats  # 1 = the newest file, falling to 0 with age; shape (n,)
 
     def as_query(self, row: int) -> QueryVectors | None:
         """A LoRA as if it were a prompt; None without vectors."""
@@ -81,6 +84,11 @@ def texts_of(lora: Lora) -> Texts:
     name = ", ".join([lenses.readable_name(lora.name), *triggers])
     examples = tuple(parse(example.prompt).text for example in lora.examples)
     return Texts(lens.semantic, lens.artistic, lens.technical, name, examples)
+
+
+def every_text(texts: Texts) -> list[str]:
+    """All that is encoded of a LoRA, whatever the lens."""
+    return [text for text in (texts.semantic, texts.artistic, texts.technical, texts.name, *texts.examples) if text]
 
 
 def document_of(lora: Lora) -> Document:
@@ -147,11 +155,12 @@ def build(
             tick(done)
     tick(len(loras))
     lexical = LexicalIndex.build(documents, importance)
+    records = Records.of(map(slim, loras))
     return Library(
         format=FORMAT,
         key=key,
         models=dict(models),
-        loras=Records.of(map(slim, loras)),
+        loras=records,
         lexical=lexical,
         vectors=gather_vectors([texts_of(lora) for lora in loras], fetch) if fetch else None,
         facts=Facts.of(loras),
@@ -159,6 +168,7 @@ def build(
         groups=version_groups(loras),
         safety=np.asarray([-1 if lora.safety is None else lora.safety for lora in loras], np.int8),
         hidden=hidden_of(loras),
+        recency=recency_of(records.modified, time.time()),
     )
 
 
@@ -177,18 +187,36 @@ def hidden_of(loras: Sequence[Lora]) -> NDArray[np.bool_]:
     return hidden
 
 
-def gather_vectors(texts: Sequence[Texts], fetch: Fetch) -> Vectors:
-    """Look up all vectors of a library and derive what is cheap to keep ready."""
+def recency_of(modified: NDArray[np.float64], now: float) -> Floats:
+    """1 for the newest file of a library, falling to 0 with age, shape (n,); times in seconds since the epoch.
+
+    Not the age on the clock: the same prompt and the same index must give the same answer tomorrow. A date in the
+    future is a mistake that must not make all others old.
+    """
+    newest = modified[modified <= now].max(initial=-np.inf)
+    age = np.maximum(newest - modified, 0) / 86400
+    recency: Floats = np.exp(-age / _NEW_DAYS).astype(np.float32)
+    return recency
+
+
+def gather_vectors(texts: Sequence[Texts], fetch: Fetch) -> Vectors | None:
+    """Look up all vectors of a library and derive what is cheap to keep ready.
+
+    None if there are LoRAs but none has a vector of the semantic encoder: not even the width of a query is known then.
+    """
     semantic = fetch("semantic", [text.semantic for text in texts])[0]
     artistic = fetch("artistic", [text.artistic for text in texts])[0]
     technical = fetch("technical", [text.technical for text in texts])[0]
     names = fetch("semantic", [text.name for text in texts])[0]
-    flat = [example for text in texts for example in text.examples]
-    examples = fetch("semantic", flat)[0]
-    if examples.shape[1] != semantic.shape[1]:  # nothing of one of them was found, not even its width
-        examples = np.zeros((len(flat), semantic.shape[1]), np.float32)
-    if names.shape[1] != semantic.shape[1]:
-        names = np.zeros_like(semantic)
+    examples = fetch("semantic", [example for text in texts for example in text.examples])[0]
+    width = max(matrix.shape[1] for matrix in (semantic, names, examples))
+    if texts and not width:
+        return None
+    # What is found nowhere comes without a width.
+    semantic, names, examples = (
+        matrix if matrix.shape[1] else np.zeros((len(matrix), width), np.float32)
+        for matrix in (semantic, names, examples)
+    )
     counts = np.asarray([len(text.examples) for text in texts])
     ends = np.cumsum(counts)
     mean = np.zeros_like(semantic)

@@ -7,10 +7,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from .errors import UnknownLora
+from .paths import folded, without_extension
 from .records import Records
 from .types import Lora, stem_of
-
-_EXTENSIONS = (".safetensors", ".pt", ".ckpt", ".bin")
 
 
 class Rows:
@@ -46,9 +45,9 @@ class Names:
             if self.exact.setdefault(path, row) != row:
                 continue  # the first root wins, as in the hosts
             self.paths.add(_path(path), row)
-            self.stems.add(stem_of(path).lower(), row)
+            self.stems.add(folded(stem_of(path)), row)
             if title:
-                self.titles.add(title.lower(), row)
+                self.titles.add(folded(title), row)
 
 
 class Lookup:
@@ -69,7 +68,7 @@ class Lookup:
     def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA in another folder has the same file name, without extension and whatever its case."""
         row = self._loras.place.get(id_)
-        return row is not None and len(self._names.stems[stem_of(self._loras.paths[row]).lower()]) > 1
+        return row is not None and len(self._names.stems[folded(stem_of(self._loras.paths[row]))]) > 1
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
         """By id, path, fingerprint, then unique file name, then unique title.
@@ -91,21 +90,17 @@ class Lookup:
         if len(copies) == 1:
             return self._loras[copies[0]]
         stem = _path(name).rsplit("/", 1)[-1]
-        for found in (near_paths, self._names.stems[stem], self._names.titles[name.lower()]):
+        for found in (near_paths, self._names.stems[stem], self._names.titles[folded(name)]):
             if len(found) == 1:
                 return self._loras[found[0]]
             if found:
                 paths = ", ".join(self._loras.paths[at] for at in found[:5])
                 raise UnknownLora(f'several LoRAs are called "{name}": {paths}; name one by its path')
-        near = [path for path in self._loras.paths if stem and stem in path.lower()][:3]
+        near = [path for path in self._loras.paths if stem and stem in folded(path)][:3]
         hint = f"; did you mean {', '.join(near)}?" if near else "; see `lorarec index` and the spelling"
         raise UnknownLora(f'no installed LoRA is called "{name}"{hint}')
 
 
 def _path(name: str) -> str:
-    """A path as compared: forward slashes, lower case, without extension."""
-    name = name.replace("\\", "/").strip("/").lower()
-    for extension in _EXTENSIONS:
-        if name.endswith(extension):
-            return name[: -len(extension)]
-    return name
+    """A path as compared: forward slashes, folded, without extension."""
+    return without_extension(folded(name.replace("\\", "/").strip("/")))

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from .types import ScanProblem
 
+SAFETENSORS = (".safetensors", ".sft")
+PICKLES = (".pt", ".ckpt", ".bin")  # listed by name and sidecar; never opened as pickles
+EXTENSIONS = SAFETENSORS + PICKLES  # of what counts as a LoRA; hosts also load others, see those who list more
 Identity = tuple[int, int] | str
+
+
+def without_extension(name: str) -> str:
+    """A name without the extension of a LoRA file, in whatever case; other dots stay."""
+    lowered = name.lower()
+    for extension in EXTENSIONS:
+        if lowered.endswith(extension):
+            return name[: -len(extension)]
+    return name
+
+
+def folded(name: str) -> str:
+    """A name as names are compared: without case, and with accents written one way."""
+    # macOS decomposes accents in file names; other systems keep them as typed.
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:
@@ -22,6 +41,24 @@ def identity(folder: str) -> Identity:
     status = Path(folder).stat()
     # Some network file systems have no inode numbers.
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
+
+
+# Path.is_dir() and its kin raise PermissionError below a folder that may not be entered (before Python 3.14).
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a folder; False where that cannot be seen. Never raises."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a file; False where that cannot be seen. Never raises."""
+    return os.path.isfile(path)
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to anything; False where that cannot be seen. Never raises."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def printable(path: str | Path) -> str:

@@ -49,7 +49,6 @@ Floats = NDArray[np.float32]
 SHORT_LIST = 100  # up to this many suggestions come from the same candidates
 POPULAR = 24  # most downloaded LoRAs that are always among the candidates
 DOUBTFUL_FIT = 0.5  # one that fits less is marked
-_NEW_DAYS = 30.0
 _EXPLICIT = frozenset(
     """nsfw nude naked nudity topless nipple pussy penis sex cum hentai erotic explicit porn vagina uncensored
     ahegao""".split()
@@ -101,7 +100,6 @@ class Pipeline:
         self._curve = curve
         self._personal = personal
         self._scorer = scorer or personal
-        self._recency = _recency(library.loras.modified)
         self._filtering = Filtering(library)
         count = len(library.loras)
         self.search_recall = 1.0  # share of the nearest vectors that a search finds; less only for millions
@@ -131,7 +129,7 @@ class Pipeline:
             library.facts,
             prompt_terms=len(ask.read.terms),
             base_model_fit=fit,
-            recency=self._recency[found.rows],
+            recency=self.library.recency[found.rows],
             personal=ask.consulted.columns(found.rows) if ask.consulted is not None else None,
         )
         lap("signals")
@@ -154,7 +152,7 @@ class Pipeline:
         order, others = self._collapse(order, found, ask)
         chosen, chance = self._choose(order, scores, found, table, ask, top)
         lap("diversify")
-        least = self.settings.min_score if ask.query.min_score is None else ask.query.min_score
+        least = self._least(ask.query)
         strengths = [self.strength(int(found.rows[at]), ask) for at in chosen]
         lap("strengths")
         listed = self._describe(chosen, chance, scores, found, table, ask, others, strengths)
@@ -178,7 +176,7 @@ class Pipeline:
     @property
     def recency(self) -> Floats:
         """1 for the newest file, falling to 0 with age; shape (n,)."""
-        return self._recency
+        return self.library.recency
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -233,6 +231,10 @@ class Pipeline:
             scores = scores * (1 - 0.6 * cover)
         return scores
 
+    def _least(self, query: Query) -> float:
+        """The score from which a LoRA is worth suggesting."""
+        return self.settings.min_score if query.min_score is None else query.min_score
+
     def _collapses(self, query: Query) -> bool:
         return self.settings.collapse if query.collapse is None else query.collapse
 
@@ -260,16 +262,17 @@ class Pipeline:
         query, settings, vectors = ask.query, self.settings, self.library.vectors
         diversity = settings.diversity if query.diversity is None else query.diversity
         share = settings.explore if query.explore is None else query.explore
+        least = self._least(query)
         pool = order[: max(diversify.POOL, top)]
         similar = None if vectors is None else vectors.semantic[found.rows[pool]]
         chosen = [int(order[at]) for at in diversify.mmr(scores[order], similar, top, diversity)]
         if share <= 0:
             return chosen, {}
-        new = self._recency[found.rows]
+        new = self.library.recency[found.rows]
         if np.isfinite(table.column("own_uses")).any():
             new = new + (table.column("own_uses") == 0)  # what was never used comes before what is merely new
         shown = set(chosen)
-        worth = [int(at) for at in order if at not in shown and scores[at] >= settings.min_score / 2]
+        worth = [int(at) for at in order if at not in shown and scores[at] >= least]
         worth.sort(key=lambda at: (-float(new[at]), -float(scores[at])))
         worth = worth[: 4 * top]
         mixed = diversify.explore(chosen, worth, share, query.seed)
@@ -339,18 +342,6 @@ class Pipeline:
 def _pool(top: int) -> int:
     """Candidates per source: the same for every list that a person reads, so that a longer one begins alike."""
     return PER_SOURCE if top <= SHORT_LIST else top
-
-
-def _recency(modified: NDArray[np.float64]) -> Floats:
-    """1 for the newest file of a library, falling to 0 with age; shape (n,).
-
-    Not the age on the clock: the same prompt and the same index must give the same answer tomorrow.
-    """
-    if not len(modified):
-        return np.zeros(0, np.float32)
-    age = (modified.max() - modified) / 86400
-    recency: Floats = np.exp(-age / _NEW_DAYS).astype(np.float32)
-    return recency
 
 
 def _asks_for_speed(read: ReadPrompt) -> bool:

@@ -121,7 +121,7 @@ class Recommender:
         self._warmed: Pipeline | None = None  # for which the encoder was loaded
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         store = VectorStore(self._database)
-        self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy)
+        self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy, self._prompts)
         self.memory = Memory(
             self._database,
             self._catalog,
@@ -289,12 +289,15 @@ class Recommender:
 
     # -- indexing ---------------------------------------------------------------------------------------------------
 
-    def refresh(self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> ScanReport:
+    def refresh(
+        self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None, *, tidy: bool = True
+    ) -> ScanReport:
         """Scan the roots, index by words, then by meaning. Blocks; suggestions stay available meanwhile.
 
         Args:
             progress: told of stages "scan", "lexical" and "encode".
             cancelled: asked often; what was done before it said True stays.
+            tidy: whether vectors of texts that are in no LoRA and no history may leave the database afterwards.
 
         Raises:
             UsageError: no LoRA folder is known.
@@ -322,7 +325,7 @@ class Recommender:
             if not report.cancelled:
                 now = self._now
                 served = Indexed(now.pipeline.library, now.stage) if now else None
-                for indexed in self._indexer.update(served, run.progress, run.stop):
+                for indexed in self._indexer.update(served, run.progress, run.stop, tidy):
                     self._show(indexed)
                 if self._now is not None and not run.stop():
                     self.memory.learn(self._now.pipeline.library, run.progress, run.stop)
@@ -411,6 +414,9 @@ class Recommender:
             BadFile: a model is damaged.
         """
         return self._indexer.embed("semantic", texts, progress)
+
+    def _prompts(self) -> list[str]:
+        return self.memory.history.prompts_of_all()
 
     def _show(self, indexed: Indexed) -> None:
         """Swap a library in."""

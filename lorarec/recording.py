@@ -177,4 +177,5 @@ def _files(images: Sequence[str]) -> Iterator[ImageFile]:
         except (OSError, ValueError):  # a name with a null character is no file either
             continue
         if stat.S_ISREG(state.st_mode):
-            yield ImageFile(str(Path(path).absolute()), state.st_size, state.st_mtime_ns)
+            # Without "..", so that it is the same file as for a harvest.
+            yield ImageFile(os.path.abspath(path), state.st_size, state.st_mtime_ns)  # noqa: PTH100 (links keep their names)

@@ -106,7 +106,7 @@ class Stats(Struct, frozen=True, gc=False):
 
 
 def stem_of(path: str) -> str:
-    """File name of a path with "/", without folder and extension."""
+    """File name of a catalogued path, which has "/" and always an extension, without folder and extension."""
     return path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 

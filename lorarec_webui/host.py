@@ -28,11 +28,13 @@ class WebuiHost:
 
     def lora_roots(self) -> Sequence[Path]:
         """The WebUI's LoRA folder, then those that only some of the family have, as far as they are there."""
+        from lorarec.paths import is_folder
+
         given = _options()
         more = [getattr(given, "lyco_dir_backcompat", None), *(getattr(given, "lora_dirs", None) or ())]
         first = getattr(given, "lora_dir", None)
         roots = [Path(str(first))] if first else []
-        roots += [Path(str(folder)) for folder in more if folder and Path(str(folder)).is_dir()]
+        roots += [Path(str(folder)) for folder in more if folder and is_folder(str(folder))]
         return list(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))  # noqa: PTH100 (links keep their names)
 
     def data_dir(self) -> Path:

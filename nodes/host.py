@@ -40,9 +40,11 @@ class ComfyHost:
 
         import folder_paths
 
+        from ..lorarec.paths import is_folder
+
         saved = Path(folder_paths.get_output_directory()) / FOLDER
         roots = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
-        return [root for root in roots if root != saved or root.is_dir()]
+        return [root for root in roots if root != saved or is_folder(root)]
 
     def data_dir(self) -> Path:
         """A folder in ComfyUI's user directory that its web server does not serve.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ..lorarec.errors import UnknownLora
 
-EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".pkl")
+EXTENSIONS = (".safetensors", ".sft", ".pt", ".pth", ".ckpt", ".bin", ".pt2", ".pkl")  # ComfyUI's own
 
 # fingerprint -> the host's name of the file with that content, or None
 ByContent = Callable[[str], "str | None"]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorarec.arrays import distinct, dot, dots
+from lorarec.arrays import distinct, dot, dots, runs
 
 
 @given(st.lists(st.integers(-5, 5)))
@@ -14,6 +14,15 @@ def test_distinct_values_and_where_each_comes_first(numbers: list[int]) -> None:
     values = np.asarray(numbers, np.int64)
     for ours, theirs in zip(distinct(values), np.unique(values, return_index=True), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1), st.data())
+def test_runs_are_slices_one_after_the_other(lengths: list[int], data: st.DataObject) -> None:
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    chosen = np.asarray(data.draw(st.lists(st.integers(0, len(lengths) - 1))), np.int64)
+    at, counts = runs(starts, chosen)
+    assert at.tolist() == [place for row in chosen for place in range(starts[row], starts[row + 1])]
+    assert counts.tolist() == [lengths[row] for row in chosen]
 
 
 @settings(deadline=None)  # the first products start threads

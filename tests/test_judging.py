@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from lorarec import judging
+from lorarec.history.store import History
 from lorarec.judging import AGAIN, FILE, Judged
 from lorarec.rank import personal
 from lorarec.rank.rerank import LEAST, Verdict
 from lorarec.recommender import Recommender
-from lorarec.types import Generation, Use
+from lorarec.types import Event, EventKind, Generation, Query, Use
 from words_only import WORDS_ONLY
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
@@ -58,6 +60,21 @@ def test_a_short_history_is_told_to_be_short(recommender: Recommender) -> None:
     make(recommender, 5, lambda number: NAMES[number % 3])
     found = recommender.judge()
     assert not found.verdict.used and "5 of" in found.verdict.why and found.occasions == 5
+
+
+def test_only_answers_that_something_was_taken_from_are_read(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(recommender, 5, lambda number: NAMES[number % 3])
+    memory = recommender.memory
+    numbers = [memory.record_shown(Query(prompt="castle"), recommender.recommend(Query(prompt="castle"))) for _ in "ab"]
+    taken = recommender.find("alpha").id
+    memory.record_event(Event(kind=EventKind.INSERT, at=time.time(), lora=taken, impression=numbers[1]))
+    seen: list[set[int]] = []
+    kept = History.impressions_of
+    monkeypatch.setattr(History, "impressions_of", lambda self, ids: seen.append(set(ids)) or kept(self, ids))
+    recommender.judge()
+    assert seen == [{numbers[1]}]
 
 
 def test_a_habit_is_worth_more_than_no_history(recommender: Recommender) -> None:

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from lorarec import mapped
-from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, save, texts_of
+from lorarec.library import Library, build, gather_vectors, hidden_of, key_of, load, recency_of, save, texts_of
 from lorarec.types import BaseModelGuess, Example, Lora, Safety
 
 MODELS = {"semantic": "m", "artistic": "m", "technical": "m"}
@@ -93,15 +93,36 @@ def test_excluded_shadowed_and_second_halves_are_hidden() -> None:
     assert hidden_of(loras).tolist() == [False, False, False, True, False, True, True]
 
 
+def test_a_date_in_the_future_makes_no_other_file_old() -> None:
+    day = 86400.0
+    found = recency_of(np.asarray([100 * day, 70 * day, 1000 * day]), now=101 * day)
+    np.testing.assert_allclose(found, [1, np.exp(-1), 1], rtol=1e-6)
+    assert recency_of(np.asarray([5.0, 6.0]), now=1.0).tolist() == [1, 1]
+    assert recency_of(np.zeros(0), now=1.0).shape == (0,)
+
+
 def test_vectors_of_examples_are_averaged_and_missing_ones_are_zeros() -> None:
     texts = [texts_of(KNIGHT), texts_of(BARE)]
     found = gather_vectors(texts, fetch)
+    assert found is not None
     first, second = fetch("semantic", texts[0].examples)[0]
     mean = (first + second) / 2
     np.testing.assert_allclose(found.example_mean[0], mean / np.linalg.norm(mean), rtol=1e-6)
     assert found.example_spread[0] == pytest.approx(1 - np.linalg.norm(mean), abs=1e-6)
     assert not found.example_mean[1].any() and np.isnan(found.example_spread[1])
     np.testing.assert_allclose(found.means["semantic"], found.semantic.mean(0), rtol=1e-6)
+
+
+def test_vectors_of_a_part_of_the_texts_all_have_the_width_of_a_query() -> None:
+    texts = [texts_of(KNIGHT), texts_of(BARE)]
+
+    def names_only(lens: str, asked: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        return fetch(lens, [text if text == texts[0].name else "" for text in asked])
+
+    found = gather_vectors(texts, names_only)
+    assert found is not None and found.names.any()
+    assert {matrix.shape[1] for matrix in (found.semantic, found.names, found.examples, found.example_mean)} == {3}
+    assert gather_vectors(texts, lambda lens, asked: fetch(lens, [""] * len(asked))) is None
 
 
 @pytest.mark.parametrize("loras", [(), (BARE,), (replace(BARE, examples=(Example("<lora:x:1>"),)),)])

@@ -6,6 +6,7 @@ import pytest
 
 from lorarec.errors import UnknownLora
 from lorarec.lookup import Lookup
+from lorarec.paths import EXTENSIONS
 from lorarec.records import Records
 from lorarec.types import Lora
 
@@ -38,6 +39,15 @@ LOOKUP = Lookup(Records.of([KNIGHT, OWL, OWL_2, COPY]))
 )
 def test_one_lora_by_many_names(name: str) -> None:
     assert LOOKUP.find(name) == KNIGHT
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_every_kind_of_file_is_found_with_and_without_its_extension(extension: str) -> None:
+    known = lora(f"a/Caf\u00e9{extension}", title="Stra\u00dfe")
+    lookup = Lookup(Records.of([known, lora("a/other.pt")]))
+    for name in ("cafe\u0301", f"old/CAF\u00c9{extension.upper()}", f"A\\cafe\u0301{extension}", "STRASSE"):
+        assert lookup.find(name) == known
+    assert not lookup.shares_stem(known.id)
 
 
 def test_a_path_beats_a_shared_file_name() -> None:

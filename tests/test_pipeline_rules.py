@@ -333,6 +333,16 @@ def test_exploration_shows_new_loras_repeatably(many: Recommender) -> None:
     assert explored[:7] == plain[:7] and explored == ask(many, "forest thing 7 harbour", top=10, explore=0.3, seed=1)
 
 
+def test_exploration_offers_nothing_below_the_least_score_that_was_asked_for(open_library: Open) -> None:
+    recommender = open_library(THREE, replace(PLAIN, min_score=0.9))
+    assert len(set(ask(recommender, "redknight", top=2))) == 2
+    known = ask(recommender, "redknight", top=2)
+    tried = {tuple(ask(recommender, "redknight", top=2, explore=0.5, min_score=0.0, seed=seed)) for seed in range(9)}
+    assert any(set(found) != set(known) for found in tried)
+    for least in (1.0, None):  # None: the setting
+        assert ask(recommender, "redknight", top=2, explore=0.5, min_score=least) == known
+
+
 @pytest.mark.parametrize("field", ["min_score", "diversity", "explore"])
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_dials_out_of_bounds_are_usage_errors(open_library: Open, field: str, value: float) -> None:

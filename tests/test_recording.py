@@ -120,6 +120,17 @@ def test_what_was_derived_for_another_host_is_deleted_with_it(open_as: Open, tmp
 # Recording
 
 
+def test_an_image_has_one_name_however_a_host_writes_its_folder(open_as: Open, tmp_path: Path) -> None:
+    here = open_as("anna")
+    (tmp_path / "out").mkdir()
+    image = tmp_path / "out" / "a.png"
+    image.write_bytes(b"x")
+    assert here.memory.record_generation(generation("neon city"), [str(tmp_path / "user" / ".." / "out" / "a.png")])
+    (tmp_path / "user").mkdir()
+    assert here.memory.record_generation(generation("neon city"), [str(tmp_path / "user" / ".." / "out" / "a.png")])
+    assert list(here.memory.history.known_images(str(tmp_path / "out"))) == [str(image)]
+
+
 def test_a_generation_is_linked_and_its_base_model_is_told_by_its_checkpoint(open_as: Open, tmp_path: Path) -> None:
     here = open_as()
     images = [tmp_path / "1.png", tmp_path / "2.png"]

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from ..catalog.header import read_header
 from ..errors import BadFile
+from ..paths import is_file
 from ..types import Lora
 from .cards import STILLS, safety_name
 from .wire import Refused, Request, Response
@@ -161,7 +162,7 @@ def _file(lora: Lora) -> Path:
     if lora.preview == HEADER:
         return Path(lora.root, lora.path)
     place = Path(lora.root, lora.preview)
-    if lora.preview.lower().endswith(STILLS) and place.is_file() and inside(place, lora):
+    if lora.preview.lower().endswith(STILLS) and is_file(place) and inside(place, lora):
         return place
     raise _nothing(lora)
 

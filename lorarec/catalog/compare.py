@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import BadFile
+from ..paths import is_folder
 from .files import LoraFile
 from .fingerprint import Gone, Place, fingerprint, rebind
 from .ledger import Known
@@ -58,7 +59,7 @@ def compare(
         elif match.missing:
             result.returned.append(match)
     listed = set(roots)
-    gone_roots = {root for root in {k.root for k in unseen.values()} - listed if not Path(root).is_dir()}
+    gone_roots = {root for root in {k.root for k in unseen.values()} - listed if not is_folder(root)}
     result.missing = [k for k in unseen.values() if not k.missing and (k.root in listed or k.root in gone_roots)]
     _find_moved(result, unseen, replaced, listed, check)
     return result

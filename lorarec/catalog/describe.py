@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from ..errors import BadFile
+from ..paths import SAFETENSORS
 from ..types import BaseModelGuess, Claim, Lora, Origin, Safety, ScanProblem
 from . import safety
 from .base_distribution import hint_of
@@ -22,7 +23,6 @@ from .strengths import from_text, hint, of_examples, signed_range
 from .tensors import inspect
 from .text import encodable
 
-_HEADERS = (".safetensors", ".sft")
 _FINETUNES = 1_704_067_200.0  # 2024-01-01: before it SDXL had hardly any finetunes with LoRAs of their own
 _SCORE_TAGS = frozenset({"score_9", "score_8_up", "source_anime", "score 9", "score 8 up", "rating_safe"})
 
@@ -45,7 +45,7 @@ def describe(file: LoraFile) -> Described:
     if file.sidecars:
         read_sidecars(findings)
     header: Header | None = None
-    if file.path.lower().endswith(_HEADERS):
+    if file.path.lower().endswith(SAFETENSORS):
         try:
             header = read_header(Path(file.root, file.path))
         except BadFile as error:

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-READERS = 2  # part of every stamp: raise it when files are read differently, and the next scan reads them all anew
-SAFETENSORS = (".safetensors", ".sft")
-PICKLES = (".pt", ".ckpt", ".bin")  # listed by name and sidecar; never opened as pickles
-EXTENSIONS = SAFETENSORS + PICKLES
+from ..paths import EXTENSIONS
+
+READERS = 3  # part of every stamp: raise it when files are read differently, and the next scan reads them all anew
 STEM_SIDECARS = (
     ".metadata.json",
     ".civitai.info",

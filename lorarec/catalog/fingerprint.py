@@ -15,7 +15,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ..errors import BadFile
-from .files import SAFETENSORS
+from ..paths import SAFETENSORS
 from .header import read_header
 
 WHOLE = 64 * 1024

@@ -13,9 +13,8 @@ from msgspec import Struct
 
 from ..errors import BadFile
 from ..meter import Meter, Stopped
-from ..paths import printable
+from ..paths import SAFETENSORS, printable
 from ..types import Cancelled, ProgressSink, ScanProblem
-from .files import SAFETENSORS
 from .ledger import Hashes, Known
 from .store import Catalog
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from ..batches import chunks, insert
 from ..database import Database
 from ..types import Claim, Lora, ScanProblem
-from .rows import chunks, give_ids, insert, replace_rows, set_state, state, update
+from .rows import give_ids, replace_rows, set_state, state, update
 from .schema import tables
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ class Ledger:
                     key += 1
                     at = key
                     place = {"root": entry.root, "path": entry.path}
-                    inserts.append({"key": at, "id": "", **place, **values, "changed": version})
+                    inserts.append({"key": at, "id": "", **place, **values})
                 else:
                     at = row.key
                     same = (old.get(at), row.fingerprint, row.missing) == (entry.record, entry.fingerprint, 0)
-                    updates.append({"at": at, **values, "changed": row.changed if same else version})
+                    updates.append({"at": at, **values})
                 if row is None or not same:
                     records.append({"key": at, "data": entry.record})
                 claims.append({"key": at, "data": entry.claims})
@@ -158,13 +159,13 @@ class Ledger:
             flags = [(item, 1) for item in missing] + [(item, 0) for item in returned]
             places = self._places(connection, [item.key for item, _ in flags])
             flagged = [
-                {"at": item.key, "missing": flag, "changed": version}
+                {"at": item.key, "missing": flag}
                 for item, flag in flags
                 if places.get(item.key) == (item.root, item.path)
             ]
             # An empty stamp matches no file: should we die before describing it, the next scan will.
             placed = [
-                {"at": key, "root": root, "path": path, "stamp": "", "missing": 0, "changed": version}
+                {"at": key, "root": root, "path": path, "stamp": "", "missing": 0}
                 for key, (root, path) in moved.items()
             ]
             update(connection, lora, flagged)
@@ -196,7 +197,7 @@ class Ledger:
                 new = partners.get(row.id, none)
                 if (new.id, new.noise, new.evidence) != (row.partner, row.noise, row.evidence):
                     values = {"partner": new.id, "noise": new.noise, "evidence": new.evidence}
-                    updates.append({"at": row.key, **values, "changed": version + 1})
+                    updates.append({"at": row.key, **values})
             if updates:
                 version += 1
                 update(connection, tables().lora, updates)
@@ -220,7 +221,6 @@ class Ledger:
             version = state(connection, t.state, "version") + 1
             rows = [{"key": key, **msgspec.structs.asdict(item)} for key, item in hashes.items()]
             replace_rows(connection, t.hashes, list(hashes), rows)
-            update(connection, t.lora, [{"at": key, "changed": version} for key in hashes])
             set_state(connection, t.state, "version", version)
 
     def _known(self) -> Select[Any]:
@@ -234,7 +234,7 @@ class Ledger:
         import sqlalchemy as sa
 
         c = tables().lora.c
-        columns = sa.select(c.key, c.root, c.path, c.fingerprint, c.missing, c.changed)
+        columns = sa.select(c.key, c.root, c.path, c.fingerprint, c.missing)
         rows: dict[tuple[str, str], Any] = {}
         for root in {entry.root for entry in entries}:
             for chunk in chunks([entry.path for entry in entries if entry.root == root]):

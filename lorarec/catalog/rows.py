@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..batches import chunks, insert
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
-
-CHUNK = 500  # values per statement; SQLite allows at least 999
-_T = TypeVar("_T")
 
 
 def state(connection: Connection, table: Table, name: str) -> int:
@@ -52,14 +51,6 @@ def lora_id(root: str, path: str, count: int = 0) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, all with the same columns; none is fine."""
-    import sqlalchemy as sa
-
-    if rows:
-        connection.execute(sa.insert(table), rows)
-
-
 def update(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Set the columns that the rows (all alike) name, by "at" = key."""
     import sqlalchemy as sa
@@ -76,9 +67,3 @@ def replace_rows(connection: Connection, table: Table, keys: Sequence[int], rows
     for chunk in chunks(keys):
         connection.execute(sa.delete(table).where(table.c.key.in_(chunk)))
     insert(connection, table, rows)
-
-
-def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Slices short enough for one statement."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]

@@ -61,7 +61,8 @@ def tables() -> Tables:
         text("stamp"),  # of the file with its sidecars, see files.py; "" = to be described again
         text("fingerprint"),
         number("missing", "0"),
-        number("changed"),  # the catalogue version at which a reader could last see a change
+        # Nobody reads it; the tables of the first versions have it without a default and take no row that lacks it.
+        sa.Column("changed", sa.BigInteger, nullable=False, default=0),
         text("partner", ""),
         text("noise", ""),
         text("evidence", ""),  # for partner and noise

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from ..batches import chunks
 from ..database import Database
 from ..errors import UnknownLora
 from ..types import Claim, Lora, LoraDetails, Origin, ScanProblem
 from .ledger import Ledger
-from .rows import chunks, state
+from .rows import state
 from .schema import VERSION, tables
 
 if TYPE_CHECKING:
@@ -94,14 +95,6 @@ class Catalog:
         if full:
             claims.append(Claim("hashes", list(full), "file contents", Origin.TRAINER))
         return LoraDetails(lora, tuple(claims))
-
-    def changed_since(self, version: int) -> list[str]:
-        """Ids of the LoRAs, missing ones included, that changed after that `version`."""
-        import sqlalchemy as sa
-
-        c = tables().lora.c
-        with self._database.read() as connection:
-            return list(connection.execute(sa.select(c.id).where(c.changed > version)).scalars())
 
     def count(self, *, missing: bool = False) -> int:
         """How many LoRAs are present, or how many are missing."""

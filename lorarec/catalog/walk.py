@@ -27,7 +27,7 @@ class Walk:
         roots: Sequence[str | os.PathLike[str]],
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        on_folder: Callable[[], bool] | None = None,
+        on_folder: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -35,13 +35,13 @@ class Walk:
             roots: LoRA folders in order of precedence.
             include: list only below these root-relative folders; none: everything.
             exclude: never list below these root-relative folders; wins over ``include``.
-            on_folder: called before each folder is read; returning True ends the walk.
+            on_folder: called before each folder is read; what it raises ends the walk.
         """
         self.roots = absolute(roots)
         self.problems: list[ScanProblem] = []
         self._include = [_folder_key(folder) for folder in include if _folder_key(folder)]
         self._exclude = [_folder_key(folder) for folder in exclude if _folder_key(folder)]
-        self._on_folder = on_folder or (lambda: False)
+        self._on_folder = on_folder
         self._listed: dict[Identity, str] = {}  # real folder -> the root that listed it
         self._visits: dict[tuple[str, Identity], int] = {}
 
@@ -53,8 +53,7 @@ class Walk:
             # An explicit stack: a folder tree may be deeper than Python's recursion.
             stack: list[tuple[str, str, tuple[Identity, ...]]] = [(root, "", ())]
             while stack:
-                if self._on_folder():
-                    return
+                self._on_folder()
                 folder, prefix, chain = stack.pop()
                 try:
                     real = identity(folder)

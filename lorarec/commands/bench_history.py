@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from .. import own
+from ..batches import insert
 from ..database import open_database
 from ..history.harvest.base_model import with_base_model
 from ..history.harvest.metadata import read_metadata
 from ..history.harvest.readers import read_generation
 from ..history.harvest.walk import Walk
-from ..history.rows import insert, touch
+from ..history.rows import touch
 from ..history.schema import tables
 from ..history.store import History
 from ..history.tally import Tally

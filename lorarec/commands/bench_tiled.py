@@ -14,9 +14,10 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from ..arrays import ranges
 from ..index.lexical import LexicalIndex
 from ..index.phrases import ExampleIndex, PhraseIndex, Texts
-from ..index.postings import Postings, ranges
+from ..index.postings import Postings
 from ..index.retrieve import Vectors
 from ..library import Library
 from ..rank.facts import Facts
@@ -49,6 +50,7 @@ def tiled(library: Library, times: int, scratch: Path, seed: int = 0) -> Iterato
         groups=_shifted(library.groups, times, count),
         safety=np.tile(library.safety, times),
         hidden=np.tile(library.hidden, times),
+        recency=np.tile(library.recency, times),
     )
 
 

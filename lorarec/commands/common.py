@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotIndexed, UsageError
+from ..paths import is_folder
 from ..present import remarks
 from ..progress import progress
 from ..settings import Settings, change
@@ -40,7 +41,7 @@ def check_folders(args: argparse.Namespace) -> None:
         UsageError: a folder does not exist, or is a file.
     """
     for name in args.loras:
-        if not Path(name).is_dir():
+        if not is_folder(name):
             raise UsageError(f"--loras {name} is no folder; check its spelling, or that its drive is connected")
 
 

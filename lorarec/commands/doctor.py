@@ -21,6 +21,7 @@ from msgspec import Struct
 from .. import __version__
 from ..errors import LorarecError, MissingPart
 from ..host import PlainHost
+from ..paths import exists, is_file, is_folder
 from ..present import console, plain, print_json
 from ..settings import Settings, read
 from ..types import ScanProblem
@@ -119,12 +120,12 @@ def _version(name: str, module: str) -> str:
 
 def _data(data_dir: Path) -> Iterator[Check]:
     place = data_dir
-    while not place.exists() and place != place.parent:
+    while not exists(place) and place != place.parent:
         place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK):
+    if not is_folder(place) or not os.access(place, os.W_OK):
         yield Check("data folder", "error", f"{data_dir} cannot be written; choose another one with --data")
     else:
-        yield Check("data folder", "ok", str(data_dir) + ("" if data_dir.exists() else " (made when first needed)"))
+        yield Check("data folder", "ok", str(data_dir) + ("" if exists(data_dir) else " (made when first needed)"))
 
 
 def _encoders(settings: Settings, data_dir: Path) -> Iterator[Check]:
@@ -178,7 +179,7 @@ def _roots(roots: list[str]) -> Iterator[Check]:
         hint = f"name yours: {own_command()} settings set loras DIR"
         yield Check("LoRA folders", "warning", f"none known; {hint}")
     for root in roots:
-        if not Path(root).is_dir():
+        if not is_folder(root):
             text = f"{root} is not there; its LoRAs count as missing until it is back"
             yield Check("LoRA folder", "warning", text)
         elif not os.access(root, os.R_OK | os.X_OK):
@@ -190,7 +191,7 @@ def _roots(roots: list[str]) -> Iterator[Check]:
 def _index(data_dir: Path) -> tuple[list[Check], tuple[ScanProblem, ...]]:
     from ..database import FILE, open_database
 
-    if not (data_dir / FILE).is_file():
+    if not is_file(data_dir / FILE):
         return [Check("index", "warning", f"none yet; make one: {own_command()} index --loras DIR")], ()
     if importlib.util.find_spec("sqlalchemy") is None:
         return [Check("index", "error", "cannot be opened without SQLAlchemy")], ()

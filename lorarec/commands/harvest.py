@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ..errors import UsageError
+from ..paths import is_folder
 from ..present import print_json, remark
 from ..progress import progress
 from .arguments import add_json
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Index the LoRAs, then read the images."""
     for name in args.folders:
-        if not Path(name).is_dir():
+        if not is_folder(name):
             raise UsageError(f"{name} is no folder; check its spelling, or that its drive is connected")
     with opened(args) as recommender:
         folders = [Path(name) for name in args.folders or recommender.settings.images]

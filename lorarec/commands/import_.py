@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..paths import exists
 from ..present import print_json
 from ..progress import progress
 from .arguments import add_json
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Index the LoRAs, then read the files."""
     for name in args.paths:
-        if not Path(name).exists():
+        if not exists(name):
             raise UsageError(f"{name} is not there; check its spelling, or that its drive is connected")
     with opened(args) as recommender:
         index_loras(recommender)

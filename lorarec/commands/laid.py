@@ -57,7 +57,7 @@ class Laid:
         user = None if setup.past is None else f"evaluate {uuid.uuid4().hex}"  # a past must not know its own future
         recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer, user=user)
         try:
-            recommender.refresh(self._meter)
+            recommender.refresh(self._meter, tidy=False)  # vectors of the benchmark's prompts stay
             if self._folds is not None:
                 folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
             opened = OpenLibrary(recommender, laid, self._meter)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..host import PlainHost
+from ..paths import is_folder
 from ..present import console, plain, print_json, remark
 from ..progress import progress
 from ..settings import Settings, read
@@ -82,7 +83,7 @@ def chosen(settings: Settings, name: str | None, lens: str | None) -> Settings:
             raise UsageError("a profile is for all lenses; leave --lens out, or name a model")
         return replace(settings, profile=name, **none)
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if is_folder(folder):
         name = str(folder.resolve())
     elif name.startswith((".", "~", "/")) or "\\" in name:
         raise UsageError(f"{name} is no folder; name a model's folder, a Hugging Face id or a profile")

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         recommender = Recommender.open([work / "loras"], work / "data")
         try:
             _say("indexing the corpus")
-            recommender.refresh()
+            recommender.refresh(tidy=False)  # a kept work folder has what an earlier run encoded
             loras = {
                 index[lora.path]: recommender.details(lora.id).lora
                 for lora in recommender.loras()

@@ -18,6 +18,7 @@ from typing import Any
 from msgspec import Struct
 
 from ..errors import BadFile, MissingPart
+from ..paths import is_file, is_folder
 from .profiles import MINILM
 from .weights import read_header
 
@@ -53,7 +54,7 @@ def find(name: str, data_dir: Path) -> ModelFolder | None:
         BadFile: a file of the model is damaged.
     """
     own = Path(name).expanduser()
-    if (own / "config.json").is_file():
+    if is_file(own / "config.json"):
         problem = _incomplete(own)
         if problem:
             raise MissingPart(f"{own} cannot be used: it has no {problem}; choose a folder with safetensors weights")
@@ -73,7 +74,7 @@ def available(data_dir: Path) -> list[ModelFolder]:
     for hub in _hubs():
         for folder in sorted(hub.glob("models--*")):
             snapshot = _snapshot(folder)
-            if snapshot and (snapshot / "modules.json").is_file():  # leaves out the other models of the cache
+            if snapshot and is_file(snapshot / "modules.json"):  # leaves out the other models of the cache
                 found[snapshot] = (folder.name.removeprefix("models--").replace("--", "/"), "Hugging Face cache")
     package = _package(data_dir)
     if package:
@@ -156,8 +157,12 @@ def _digest(path: Path, rules: str) -> str:
     """Digest of all that decides a vector: small files whole, of the weights their header and evenly spread blocks."""
     state = hashlib.blake2b(rules.encode(), digest_size=8)
     for name in ("config.json", "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"):
-        with contextlib.suppress(FileNotFoundError):
+        try:
             state.update(name.encode() + (path / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BadFile(f"{path / name} cannot be read ({error}); check its permissions") from error
     weights = path / WEIGHTS
     header, start = read_header(weights)
     state.update(json.dumps(header, sort_keys=True).encode())
@@ -207,7 +212,7 @@ def _hubs() -> list[Path]:
         str(Path(home) / "hub"),
     )
     folders = [Path(os.path.expandvars(name)).expanduser() for name in names if name]
-    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+    return [folder for folder in dict.fromkeys(folders) if is_folder(folder)]
 
 
 def _snapshot(folder: Path) -> Path | None:
@@ -216,7 +221,7 @@ def _snapshot(folder: Path) -> Path | None:
         revision = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         revision = ""
-    if revision and "/" not in revision and (folder / "snapshots" / revision).is_dir():
+    if revision and "/" not in revision and is_folder(folder / "snapshots" / revision):
         return folder / "snapshots" / revision
     try:
         return max((folder / "snapshots").iterdir(), key=lambda path: path.stat().st_mtime, default=None)
@@ -233,11 +238,14 @@ def _package(data_dir: Path) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     path = Path(next(iter(spec.submodule_search_locations))) / "model"
-    return path if not _incomplete(path) and _is_pinned(path / WEIGHTS, data_dir) else None
+    try:
+        return path if not _incomplete(path) and _is_pinned(path / WEIGHTS, data_dir) else None
+    except OSError:  # another user's, perhaps
+        return None
 
 
 def _is_pinned(weights: Path, data_dir: Path) -> bool:
-    """Compare the weights' SHA-256 with the pinned one, once per size and time of the file."""
+    """Compare the weights' SHA-256 with the pinned one, once per size and time of the file. Raises OSError."""
     memory = data_dir / "models" / "verified.json"
     stat = weights.stat()
     entry = [str(weights), stat.st_size, stat.st_mtime_ns]
@@ -260,11 +268,11 @@ def _is_pinned(weights: Path, data_dir: Path) -> bool:
 
 def _incomplete(path: Path) -> str:
     """The first file that a usable model lacks, "" if none."""
-    if not (path / "config.json").is_file():
+    if not is_file(path / "config.json"):
         return "config.json"
-    if not (path / WEIGHTS).is_file():
+    if not is_file(path / WEIGHTS):
         return WEIGHTS
-    if not any((path / name).is_file() for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
+    if not any(is_file(path / name) for name in ("tokenizer.json", "vocab.txt", "vocab.json")):
         return "tokenizer.json"
     return ""
 

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from ..errors import BadFile, MissingPart
+from ..paths import is_file
 from .models import ModelFolder
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def fill(rows: Sequence[Sequence[int]], pad: int) -> tuple[NDArray[np.int64], ND
 
 def _load(folder: ModelFolder) -> Any:
     path = folder.path / "tokenizer.json"
-    if path.is_file():
+    if is_file(path):
         if importlib.util.find_spec("tokenizers") is None:
             raise MissingPart("The package tokenizers is not installed; run `pip install tokenizers`")
         try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from ..batches import chunks, insert
 from ..types import Event, Generation, ImageFile, Impression, Linked, Linker, Use
 from . import derived, images
-from .rows import chunks, generation_row, insert, keys, named, number, text, touch, use_row, whole
+from .rows import generation_row, keys, named, number, text, touch, use_row, whole
 from .schema import tables
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..batches import chunks
 from ..types import OutcomeKind
 from .images import put_outcomes
-from .rows import chunks, fetch, touch
+from .rows import fetch, touch
 from .schema import tables
 
 if TYPE_CHECKING:

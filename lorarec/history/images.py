@@ -11,8 +11,9 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..batches import chunks, insert
 from ..types import ImageFile, OutcomeKind
-from .rows import chunks, fetch, insert, text, touch
+from .rows import fetch, text, touch
 from .schema import tables
 
 if TYPE_CHECKING:

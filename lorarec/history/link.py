@@ -6,12 +6,11 @@ stated hash or version belongs to another file: then nothing is linked. What sev
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
+from ..paths import folded, without_extension
 from ..types import Linked, Lora, Use
 
-EXTENSIONS = (".safetensors", ".sft", ".pt", ".ckpt", ".bin")
 LEAST = 8  # hex digits a hash must have to say anything
 NOTHING = "e3b0c442"  # SHA-256 of nothing begins so: a tool hashed a range that the file does not have
 LONGEST_NAME = 400  # characters; prompts and other texts are no names
@@ -56,7 +55,7 @@ class Links:
             self._paths.setdefault(path, []).append(row)
             self._stems.setdefault(path.rpartition("/")[2], []).append(row)
             if lora.title:
-                self._titles.setdefault(_folded(lora.title.strip()), []).append(row)
+                self._titles.setdefault(folded(lora.title.strip()), []).append(row)
 
     def __call__(self, use: Use) -> Linked:
         """The LoRA meant, and by which evidence."""
@@ -104,7 +103,7 @@ class Links:
                 rows = [row for row in rows if _overlap(key, _key(self._places[row])[0])] or rows
                 return ("path" if len(rows) == 1 else "name"), rows
             return "name", rows
-        return "alias", self._titles.get(_folded(name.strip()), ())
+        return "alias", self._titles.get(folded(name.strip()), ())
 
     def _one(self, rows: Collection[int]) -> bool:
         """Whether these are all the same file or copies of it."""
@@ -136,16 +135,9 @@ def usable(hashes: Iterable[str]) -> tuple[str, ...]:
 
 def _key(name: str) -> tuple[str, bool]:
     """A path as compared: forward slashes, folded, without extension; and whether it had one."""
-    path = _folded(name.strip().replace("\\", "/").strip("/"))
-    for extension in EXTENSIONS:
-        if path.endswith(extension):
-            return path[: -len(extension)], True
-    return path, False
-
-
-def _folded(text: str) -> str:
-    # macOS decomposes accents in file names; other systems keep them as typed.
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
+    path = folded(name.strip().replace("\\", "/").strip("/"))
+    key = without_extension(path)
+    return key, key != path
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from ..batches import chunks
 from ..types import Event, EventKind, Impression, OutcomeKind, PastGeneration, PastUse, ShownLora
 from .images import LIKED
 from .rows import fetch
@@ -188,10 +189,38 @@ def impressions(
     """``{id: answer}``, oldest first; of more than ``limit`` the newest."""
     import sqlalchemy as sa
 
+    c = tables().impression.c
+    chosen = sa.select(c.id).where(c.user == user, *within(c.at, since, until))
+    return _impressions(connection, chosen.order_by(c.at.desc(), c.id.desc()).limit(limit))
+
+
+def prompts_of_all(connection: Connection) -> list[str]:
+    """The distinct prompts of all users' generations."""
+    import sqlalchemy as sa
+
+    c = tables().generation.c
+    query = sa.select(c.prompt).where(c.prompt.is_not(None)).distinct()
+    return [prompt for (prompt,) in fetch(connection, query)]
+
+
+def impressions_of(connection: Connection, user: str | None, ids: Collection[int]) -> dict[int, Impression]:
+    """``{id: answer}`` of those of the ids that the user has."""
+    import sqlalchemy as sa
+
+    c = tables().impression.c
+    found: dict[int, Impression] = {}
+    for chunk in chunks(sorted(ids)):
+        mine = c.user.concat("") == user  # no bare column, or SQLite would look through all that the user has
+        found |= _impressions(connection, sa.select(c.id).where(mine, c.id.in_(chunk)))
+    return found
+
+
+def _impressions(connection: Connection, chosen: Select[Any]) -> dict[int, Impression]:
+    """The answers whose ids a query gives, oldest first."""
+    import sqlalchemy as sa
+
     t = tables()
     c, s = t.impression.c, t.shown.c
-    chosen = sa.select(c.id).where(c.user == user, *within(c.at, since, until))
-    chosen = chosen.order_by(c.at.desc(), c.id.desc()).limit(limit)
     shown: dict[int, list[ShownLora]] = {}
     query: Select[Any] = (
         sa.select(s.impression, s.lora, s.score, s.propensity).where(s.impression.in_(chosen)).order_by(s.position)

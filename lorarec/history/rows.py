@@ -9,19 +9,18 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..batches import insert
 from ..types import Generation, Linked, Use
 from .schema import tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Executable, Table
+    from sqlalchemy import Connection, Executable
 
-CHUNK = 500  # values per statement; SQLite allows at least 999
-_T = TypeVar("_T")
 _CONTENT = ("prompt", "negative", "checkpoint", "seed", "steps", "sampler", "width", "height")
 _FAMILY = ("prompt", "negative", "checkpoint", "seed")
 
@@ -98,24 +97,10 @@ def _rounded(strength: float | None) -> float | None:
     return None if strength is None else round(strength, 4)
 
 
-def insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, all with the same columns; none is fine."""
-    import sqlalchemy as sa
-
-    if rows:
-        connection.execute(sa.insert(table), rows)
-
-
 def fetch(connection: Connection, query: Executable) -> list[Any]:
     """Plain tuples straight from the driver: SQLAlchemy's rows would cost more than the query."""
     cursor = connection.execute(query).cursor
     return list(cursor.fetchall()) if cursor else []
-
-
-def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Slices short enough for one statement."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
 
 
 def touch(connection: Connection, user: str) -> None:

@@ -234,6 +234,16 @@ class History:
         with self._database.read() as connection:
             return reading.impressions(connection, self._user, since, until, limit)
 
+    def prompts_of_all(self) -> list[str]:
+        """Every prompt that anything was made with, whoever made it: to know what is in use, not to be shown."""
+        with self._database.read() as connection:
+            return reading.prompts_of_all(connection)
+
+    def impressions_of(self, ids: Collection[int]) -> dict[int, Impression]:
+        """Answers shown, by id; unknown ids are left out."""
+        with self._database.read() as connection:
+            return reading.impressions_of(connection, self._user, ids)
+
     def usage(self) -> list[PastCount]:
         """What other tools counted."""
         with self._database.read() as connection:

@@ -12,8 +12,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import distinct
-from .postings import Floats, Ints, Postings, QueryTerms, ranges
+from ..arrays import distinct, runs
+from .postings import Floats, Ints, Postings, QueryTerms
 
 
 class Texts(Struct, frozen=True):
@@ -40,18 +40,17 @@ class Texts(Struct, frozen=True):
 
     def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The texts of the given LoRAs: (numbers of texts, position of their owner in ``loras``)."""
-        counts = self.owners[loras + 1] - self.owners[loras]
-        return ranges(self.owners[loras], counts), np.repeat(np.arange(len(loras)), counts)
+        texts, counts = runs(self.owners, loras)
+        return texts, np.repeat(np.arange(len(loras)), counts)
 
     def sums(self, values: Floats, texts: NDArray[np.int64]) -> Floats:
         """Sum of the values of each text's terms, shape (len(texts),). ``values``: of all terms, shape (terms,)."""
-        counts = self.starts[texts + 1] - self.starts[texts]
+        places, counts = runs(self.starts, texts)
         out = np.zeros(len(texts), np.float32)
         having = np.flatnonzero(counts)
         if len(having):
-            terms = self.terms[ranges(self.starts[texts], counts)]
             firsts = (np.cumsum(counts) - counts)[having]
-            out[having] = np.add.reduceat(values[terms], firsts, dtype=np.float64)
+            out[having] = np.add.reduceat(values[self.terms[places]], firsts, dtype=np.float64)
         return out
 
 

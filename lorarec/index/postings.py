@@ -114,11 +114,3 @@ class Postings(Struct, frozen=True):
         """Which of the terms have a posting list, and where it begins and ends."""
         ends = zip(self.starts[terms].tolist(), self.starts[terms + 1].tolist(), strict=True)
         return [(number, start, end) for number, (start, end) in enumerate(ends) if start < end]
-
-
-def ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Concatenation of ``arange(start, start + count)`` for each pair."""
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if len(ends) else 0
-    result: NDArray[np.int64] = np.arange(total) + np.repeat(starts - (ends - counts), counts)
-    return result

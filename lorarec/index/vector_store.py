@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..batches import chunks
 from ..database import Database
 from ..errors import StorageError
 from ..types import Cancelled, Encoder, Progress, ProgressSink
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _WRITE = 512  # rows per transaction
-_ASK = 500  # hashes per query, below SQLite's limit on parameters in every build
 _SCAN_SHARE = 0.2  # of a model's rows; whoever asks for more gets them by one scan
 _PAUSE = 0.2  # seconds between looks at ``paused``
 
@@ -181,16 +181,38 @@ class VectorStore:
             if pairs:
                 connection.exec_driver_sql("DELETE FROM text_vector WHERE model = ? AND text_hash = ?", pairs)
 
-    def prune(self, keep: Collection[str]) -> int:
-        """Delete the vectors, of any encoder, of all texts whose hash is not in ``keep``; returns how many."""
-        kept = {bytes.fromhex(digest) for digest in keep}
+    def prune(self, in_use: Callable[[], Collection[str] | None], stop: Cancelled = lambda: False) -> int:
+        """Delete the vectors, of any encoder, of all texts that are not in use.
+
+        Args:
+            in_use: the hashes to keep, or None to delete nothing. Asked after the vectors were listed, so that what is
+                stored meanwhile stays.
+            stop: asked before each short transaction; True ends the work.
+
+        Returns:
+            How many were deleted.
+        """
         with self._database.read() as connection:
             rows = connection.exec_driver_sql("SELECT id, text_hash FROM text_vector").fetchall()
+        used = in_use()
+        if used is None:
+            return 0
+        kept = {bytes.fromhex(digest) for digest in used}
         gone = [(row[0],) for row in rows if bytes(row[1]) not in kept]
+        deleted = 0
         for start in range(0, len(gone), _WRITE):
+            if stop():
+                break
+            part = gone[start : start + _WRITE]
             with self._database.write() as connection:
-                connection.exec_driver_sql("DELETE FROM text_vector WHERE id = ?", gone[start : start + _WRITE])
-        return len(gone)
+                connection.exec_driver_sql("DELETE FROM text_vector WHERE id = ?", part)
+            deleted += len(part)
+        return deleted
+
+    def count(self) -> int:
+        """Number of all vectors."""
+        with self._database.read() as connection:
+            return int(connection.exec_driver_sql("SELECT count(*) FROM text_vector").scalar() or 0)
 
     def counts(self) -> dict[str, int]:
         """Number of stored vectors of each encoder, by model id."""
@@ -212,8 +234,8 @@ def _select(connection: Connection, model: int, hashes: Sequence[str], columns: 
     if len(hashes) > _SCAN_SHARE * stored:
         yield from connection.exec_driver_sql(f"SELECT {columns} FROM text_vector WHERE model = ?", (model,))
         return
-    for start in range(0, len(hashes), _ASK):
-        part = tuple(bytes.fromhex(digest) for digest in hashes[start : start + _ASK])
+    for chunk in chunks(hashes):
+        part = tuple(bytes.fromhex(digest) for digest in chunk)
         marks = ",".join("?" * len(part))
         sql = f"SELECT {columns} FROM text_vector WHERE model = ? AND text_hash IN ({marks})"
         yield from connection.exec_driver_sql(sql, (model, *part))

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import distinct, dot, dots
+from ..arrays import distinct, dot, dots, runs
 from .habits import UNKNOWN, Habits, habits
 from .past import Past
 
@@ -169,7 +169,7 @@ class Evidence:
     def _uses_of(self, rows: Ints) -> _Uses:
         """The known uses of candidates."""
         past = self._past
-        at, counts = _runs(past.row_starts, rows)
+        at, counts = runs(past.row_starts, rows)
         owner = past.owner[past.by_row[at]]
         place = np.repeat(np.arange(len(rows)), counts)
         known = owner < self.told
@@ -186,7 +186,7 @@ class Evidence:
         for row in active:
             mine = past.owner[past.uses_of(row)]
             mine = mine[mine < self.told]
-            at, counts = _runs(past.starts, mine)
+            at, counts = runs(past.starts, mine)
             beside = past.rows[at]
             occasions = np.repeat(mine, counts)
             both = np.bincount(beside, past.weight[occasions], self._size)
@@ -254,16 +254,8 @@ def _nearest(values: Floats) -> Ints:
 
 def _uses(past: Past, occasions: Ints, values: Floats) -> tuple[Ints, Floats]:
     """The rows used on some occasions, with the occasion's value for each."""
-    at, counts = _runs(past.starts, occasions)
+    at, counts = runs(past.starts, occasions)
     return past.rows[at], np.repeat(values, counts)
-
-
-def _runs(starts: Ints, chosen: Ints) -> tuple[Ints, Ints]:
-    """What stands at ``starts[i]..starts[i + 1]`` of each i chosen, one after the other; and how many each has."""
-    counts = starts[chosen + 1] - starts[chosen]
-    ends = np.cumsum(counts)
-    at = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts[chosen] - (ends - counts), counts)
-    return at, counts
 
 
 def _content(votes: NDArray[np.float64], content: Content, rows: Ints) -> tuple[Floats, Floats]:

@@ -135,7 +135,7 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
     user = _first(lora, Origin.USER)
     author = _first(lora, Origin.AUTHOR)
     low, high = _bounds(lora)
-    if user is not None and user.model:  # 0 is the middle of a slider or "unset", not advice
+    if user is not None and user.model:
         # Bounds that somebody else set do not move it: the range grows to hold it.
         low = user.model - _DEFAULT_SPREAD if low is None else min(low, user.model)
         high = user.model + _DEFAULT_SPREAD if high is None else max(high, user.model)
@@ -197,8 +197,9 @@ def _fixed(
 
 
 def _first(lora: Lora, origin: Origin) -> StrengthHint | None:
-    """The first hint of one origin that says anything."""
-    return next((hint for hint in lora.strengths if hint.origin is origin), None)
+    """The first hint of one origin that names a strength, else its first; 0 is a slider's middle, or "unset"."""
+    hints = [hint for hint in lora.strengths if hint.origin is origin]
+    return next((hint for hint in hints if hint.model), hints[0] if hints else None)
 
 
 def _bounds(lora: Lora) -> tuple[float | None, float | None]:

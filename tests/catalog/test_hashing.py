@@ -63,7 +63,7 @@ def test_hashes_are_added_to_the_loras_once(catalog):
     lora = catalog.loras()[0]
     sha256, autov3 = hash_file(Path(lora.root, lora.path))
     assert lora.hashes == ("abc123", sha256, autov3[:12])
-    assert catalog.version() > version and len(catalog.changed_since(version)) == 5
+    assert catalog.version() > version
     assert {claim.field for claim in catalog.details(lora.id).claims} == {"hashes"}
     version = catalog.version()
     assert hash_all(catalog).hashed == 0 and catalog.version() == version

@@ -170,10 +170,37 @@ def test_lora_manager(describe_lora: DescribeLora) -> None:
     assert sources(found, "notes") == {"metadata.json:notes": Origin.USER}
 
 
-def test_lora_manager_strength_range_as_text(describe_lora: DescribeLora) -> None:
-    data = {"file_name": "robot", "usage_tips": '{"strength_range": "0.5-0.7"}'}
-    hint = describe_lora(sidecars={".metadata.json": data}).lora.strengths[0]
-    assert (hint.model, hint.low, hint.high) == (0.6, 0.5, 0.7)
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("0.5-0.7", (0.5, 0.7)),
+        (" .5 ~ 0.7 ", (0.5, 0.7)),
+        ("-1.0-1.0", (-1.0, 1.0)),
+        ("-2–-1", (-2.0, -1.0)),
+        ("−1 - +1.5", (-1.0, 1.5)),
+    ],
+)
+def test_lora_manager_strength_range_as_text(
+    text: str, bounds: tuple[float, float], describe_lora: DescribeLora
+) -> None:
+    data = {"file_name": "robot", "usage_tips": json.dumps({"strength_range": text})}
+    found = describe_lora(sidecars={".metadata.json": data})
+    hint = found.lora.strengths[0]
+    assert (hint.model, hint.low, hint.high) == (pytest.approx(sum(bounds) / 2), *bounds) and found.problems == ()
+
+
+@pytest.mark.parametrize("text", ["a-b", "0.5", "1-2-3", "-"])
+def test_lora_manager_strength_range_that_is_none(text: str, describe_lora: DescribeLora) -> None:
+    data = {"file_name": "robot", "usage_tips": json.dumps({"strength_range": text})}
+    found = describe_lora(sidecars={".metadata.json": data})
+    assert found.lora.strengths == () and "no range" in found.problems[0].message
+
+
+@pytest.mark.parametrize("name", ["robot.sft", "Robot.BIN", "x/robot.pt", "robot"])
+def test_a_resource_is_known_by_its_file_whatever_the_extension(name: str, describe_lora: DescribeLora) -> None:
+    listed = [{"type": "lora", "name": "other.sft", "weight": 0.3}, {"type": "lora", "name": name, "weight": 0.9}]
+    data = {"images": [{"url": "", "meta": {"prompt": "a hall", "resources": listed}}]}
+    assert describe_lora(sidecars={".civitai.info": data}).lora.examples[0].strength == 0.9
 
 
 def test_another_tools_metadata_json_is_left_alone(describe_lora: DescribeLora) -> None:

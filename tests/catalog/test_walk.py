@@ -242,5 +242,15 @@ def test_names_that_are_no_unicode_are_reported_printably(tmp_path):
 
 def test_the_walk_ends_when_told(tmp_path):
     lay(tmp_path, "a.pt", "b/c.pt", "d/e.pt")
-    calls = iter([False, True])
-    assert paths(tmp_path, on_folder=lambda: next(calls)) == ["a.pt"]
+    calls: list[bool] = []
+
+    def once() -> bool:
+        if calls:
+            raise TimeoutError
+        calls.append(True)
+        return True  # says nothing
+
+    found = iter(Walk([tmp_path], on_folder=once))
+    assert [file.path for file in next(found)] == ["a.pt"]
+    with pytest.raises(TimeoutError):
+        next(found)

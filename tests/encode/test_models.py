@@ -82,6 +82,23 @@ def test_odd_names_find_nothing(name: str, tmp_path: Path, monkeypatch: pytest.M
     assert find(name, tmp_path / "data") is None
 
 
+def test_folders_that_cannot_be_looked_at_hold_no_model(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As below a folder that may not be entered: asking for its kind is an error of the system, not "no"."""
+    save(tmp_path / "data" / "models" / "a" / "b")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / ("x" * 300)))
+    assert find("a/b", tmp_path / "data") and find("y" * 300, tmp_path / "data") is None
+    assert len(available(tmp_path / "data")) == 1
+
+
+def test_a_small_file_that_cannot_be_read_is_damage(save: Save, tmp_path: Path) -> None:
+    folder = save(tmp_path / "m")
+    (folder / "merges.txt").mkdir()
+    with pytest.raises(BadFile, match=r"merges\.txt"):
+        read(folder, "m", "folder")
+
+
 def test_the_package_counts_only_with_the_known_weights(
     save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from castle import CASTLE, link, picture
-from lorarec.database import open_database
+from lorarec.database import Database, open_database
 from lorarec.history.adding import UsageCount
 from lorarec.history.reading import PastCount
 from lorarec.history.store import History
@@ -61,6 +61,21 @@ def test_events_and_answers_are_chosen_by_time_kind_and_lora(history: History) -
     assert times(kinds=[EventKind.DISMISS], limit=1) == [5]
     assert times(limit=2) == [4, 5]
     assert [one.prompt for one in history.impressions(since=2.0, limit=3).values()] == ["3", "4", "5"]
+
+
+def test_answers_are_had_by_their_ids_and_by_their_user_only(database: Database) -> None:
+    mine, other = History(database, "me"), History(database, "other")
+    ids = [
+        mine.add_impression(Impression(at=float(at), prompt=str(at), shown=(ShownLora("a", 0.5),))) for at in range(3)
+    ]
+    foreign = other.add_impression(Impression(at=9.0, prompt="x", shown=(ShownLora("a", 0.5),)))
+    assert foreign is not None and ids[0] is not None and ids[2] is not None
+    found = mine.impressions_of({ids[2], ids[0], foreign, 10_000, *range(20_000, 21_000)})
+    assert [(number, one.prompt, len(one.shown)) for number, one in found.items()] == [
+        (ids[0], "0", 1),
+        (ids[2], "2", 1),
+    ]
+    assert mine.impressions_of(()) == {}
 
 
 def test_the_latest_word_on_a_lora_counts(history: History) -> None:

@@ -35,6 +35,7 @@ QUESTIONS: dict[str, Callable[[History], object]] = {
     "events of a kind": lambda history: history.events(kinds=[EventKind.DISMISS]),
     "the last events": lambda history: history.events(limit=5),
     "the last answers": lambda history: history.impressions(limit=5),
+    "some answers": lambda history: history.impressions_of([1, 2]),
     "the last generations": lambda history: history.past(limit=5),
     "generations since": lambda history: history.past(since=5.0),
 }

@@ -140,7 +140,8 @@ def test_prune_keeps_what_is_named(database: Database) -> None:
     hashes = [text_hash(str(n)) for n in range(20)]
     for model in ("one", "two"):
         store.put(model, hashes, np.ones((20, 2), np.float32))
-    assert store.prune(hashes[:5]) == 30
+    assert store.prune(lambda: None) == store.prune(lambda: [], lambda: True) == 0 and store.count() == 40
+    assert store.prune(lambda: hashes[:5]) == 30
     assert store.counts() == {"one": 5, "two": 5}
     assert store.fetch(hashes, "one")[1].tolist() == [True] * 5 + [False] * 15
 

@@ -75,6 +75,13 @@ def test_a_users_value_stands_whatever_others_say() -> None:
     assert (alone.model, alone.low, alone.high) == (0.6, 0.4, 0.8)
 
 
+def test_bounds_alone_hide_no_strength_of_another_note() -> None:
+    found = suggest(lora(user(low=0.3), user(0.45, clip=0.4)), Shown(), (), CURVE)
+    assert (found.model, found.clip, found.low, found.source) == (0.45, 0.4, 0.3, "your own setting")
+    assert suggest(lora(author(high=0.9), author(0.4)), Shown(), (), CURVE).model == pytest.approx(0.6)
+    assert suggest(lora(user(0.0), user(0.7)), Shown(), (), CURVE).model == 0.7
+
+
 def test_it_falls_as_the_stack_grows() -> None:
     values = [suggest(lora(), Shown(), stack(count), CURVE).model for count in range(6)]
     assert values == sorted(values, reverse=True) and values[0] - values[5] > 0.25

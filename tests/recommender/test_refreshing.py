@@ -88,6 +88,34 @@ def test_while_a_few_texts_are_new_the_others_keep_their_meaning(
         assert all(suggestion.signals["semantic"] is not None for suggestion in again.suggestions)
 
 
+@pytest.mark.parametrize("before", [(), ("cake", "snow_owl")])
+def test_where_no_text_has_a_vector_yet_suggestions_come_by_words(
+    before: tuple[str, ...], tmp_path: Path, make_lora: Make, letters: LetterEncoder
+) -> None:
+    """An empty folder is mounted at last; all files of a small library are replaced."""
+    root = tmp_path / "loras"
+    root.mkdir()
+    for number, name in enumerate(before):
+        make_lora(root / f"{name}.safetensors", seed=number)
+    with Recommender.open([root], tmp_path / "data") as recommender:
+        recommender.refresh()
+        assert recommender.stage == "full"
+        for name in before:
+            (root / f"{name}.safetensors").unlink()
+        for number, name in enumerate(("ship", "red_knight", "tower")):
+            make_lora(root / f"{name}.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"}, seed=10 + number)
+        letters.wait_bulk.clear()
+        recommender.start_refresh()
+        deadline = time.monotonic() + 20
+        while len(recommender.loras()) != 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        answer = recommender.recommend(Query(prompt="a ship at sea"))
+        assert paths(answer)[0] == "ship.safetensors" and answer.stage == recommender.stage == "lexical"
+        letters.wait_bulk.set()
+        assert recommender.wait("full", 20)
+        assert recommender.recommend(Query(prompt="a ship at sea")).suggestions[0].signals["semantic"] is not None
+
+
 def test_the_order_of_roots_decides_between_equal_paths(tmp_path: Path, make_lora: Make) -> None:
     for number, folder in enumerate(("a", "b")):
         make_lora(tmp_path / folder / "knight.safetensors", seed=number)

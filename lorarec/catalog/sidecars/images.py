@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ...paths import folded, without_extension
 from ...types import Origin
 from ..findings import Fields, Findings, as_number
 from ..text import encodable, line
@@ -28,7 +29,7 @@ class Showcase:
         self._findings = findings
         self._source = source
         self._version_id = version_id
-        self._names = {_squeeze(findings.file.path.rsplit("/", 1)[-1].rsplit(".", 1)[0])}
+        self._names = {_squeeze(findings.file.path)}
         self._names.update(_squeeze(title) for title in findings.values("title") if isinstance(title, str))
         self._names.discard("")
         self._hashes = tuple({value for hashes in findings.values("hashes") for value in hashes})
@@ -127,7 +128,6 @@ def tidy_prompt(text: str) -> str:
 
 
 def _squeeze(name: str) -> str:
+    """A LoRA's name as prompts and resource lists may write it: letters and digits alone."""
     name = name.replace("\\", "/").rsplit("/", 1)[-1]
-    if name.lower().endswith((".safetensors", ".pt", ".ckpt")):
-        name = name.rsplit(".", 1)[0]
-    return re.sub(r"[\W_]+", "", name.casefold())
+    return re.sub(r"[\W_]+", "", folded(without_extension(name)))

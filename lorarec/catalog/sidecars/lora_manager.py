@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ...types import Origin
@@ -14,6 +15,8 @@ from ..triggers import from_entries
 from . import civitai
 
 _SOURCE = "metadata.json"
+_NUMBER = r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*"
+_RANGE = re.compile(f"{_NUMBER}[-–~]{_NUMBER}")
 _OWN_FIELDS = (
     "file_name",
     "model_name",
@@ -69,10 +72,10 @@ def _usage_tips(data: Fields, findings: Findings) -> None:
     tips = Fields(value, _path(findings), findings, "usage_tips.")
     low, high = tips.number("strength_min"), tips.number("strength_max")
     if (low is None or high is None) and (text := tips.text("strength_range")):
-        parts = [part for part in text.replace("–", "-").replace("~", "-").split("-") if part.strip()]
-        try:
-            low, high = (float(part) for part in parts[:2]) if len(parts) >= 2 else (low, high)
-        except ValueError:
+        stated = _RANGE.fullmatch(text.replace("−", "-"))
+        if stated:
+            low, high = float(stated[1]), float(stated[2])
+        else:
             findings.problem(
                 _path(findings), "field usage_tips.strength_range is no range; it was ignored, the rest was read"
             )

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...types import Generation, Use
-from .values import digests, folded, json_object, moment, number, plain_text, whole
+from .values import digests, json_object, moment, number, plain_text, tag_name, whole
 
 _SECTION = re.compile(r"//cid=\d+(?=>)")  # the program numbers the sections of a prompt
 
@@ -43,7 +43,7 @@ def _loras(params: dict[str, Any], models: Any) -> tuple[Use, ...]:
     """``loras``, ``loraweights`` and ``loratencweights`` are lists of equal length, or comma-separated."""
     weights, clip_weights = _list(params.get("loraweights")), _list(params.get("loratencweights"))
     hashes = {
-        folded(str(model.get("name"))): digests(model.get("hash"))
+        tag_name(str(model.get("name"))): digests(model.get("hash"))
         for model in (models if isinstance(models, list) else ())
         if isinstance(model, dict) and "lora" in str(model.get("param"))
     }
@@ -52,7 +52,7 @@ def _loras(params: dict[str, Any], models: Any) -> tuple[Use, ...]:
             name=name,
             strength=number(weights[at]) if at < len(weights) else None,
             clip=number(clip_weights[at]) if at < len(clip_weights) else None,
-            hashes=hashes.get(folded(name), ()),
+            hashes=hashes.get(tag_name(name), ()),
         )
         for at, item in enumerate(_list(params.get("loras")))
         if isinstance(item, str) and (name := item.strip())

@@ -10,13 +10,14 @@ from typing import Any
 
 import msgspec
 
+from ...paths import folded, without_extension
+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,3})?", re.I)
 _LONGEST_NUMBER = 40  # characters
 _MAX_WHOLE = 2**64  # seeds are below
 _SIZE = re.compile(r"(\d{1,6})\s*[xX×]\s*(\d{1,6})")
 _DIGEST = re.compile(r"[0-9a-f]{6,128}")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d)(?:\.\d+)?\s*(Z|[+-]\d\d:?\d\d)?)?")
-_FILE_ENDING = re.compile(r"\.(?:safetensors|ckpt|pt|bin|sft|gguf)$", re.I)
 
 
 def json_value(text: str) -> Any:
@@ -107,7 +108,7 @@ def moment(value: Any) -> float | None:
         return None
 
 
-def folded(name: str) -> str:
-    """A LoRA's name for comparison: no folder, no file ending, no case, none of what A1111 drops from names."""
-    stem = _FILE_ENDING.sub("", name.strip().replace("\\", "/").rpartition("/")[2])
-    return stem.replace(",", "").replace(":", "").casefold()
+def tag_name(name: str) -> str:
+    """A LoRA's name for comparison: no folder, no extension, folded, and none of what A1111 drops from names."""
+    stem = without_extension(name.strip().replace("\\", "/").rpartition("/")[2])
+    return folded(stem.replace(",", "").replace(":", ""))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from ...paths import Identity, absolute, identity, printable, unstorable
+from ...paths import Identity, absolute, exists, identity, printable, unstorable
 from ...types import ImageFile, ScanProblem
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
@@ -63,12 +62,17 @@ class Walk:
                         continue
                     if not name.isascii() and not self._storable(entry.path):
                         continue
-                    if name[name.rfind(".") :].lower() in ENDINGS and not entry.is_dir():
-                        self._add(entry, images)
-                    elif entry.is_dir():
+                    try:
+                        below = entry.is_dir()
+                    except OSError as error:  # a link in a circle, or to where nothing may be seen
+                        self._unreadable(entry, error)
+                        continue
+                    if below:
                         if name.lower() not in SKIPPED:
                             folders.append(entry.path)
-                    elif entry.is_symlink() and not Path(entry.path).exists():
+                    elif name[name.rfind(".") :].lower() in ENDINGS:
+                        self._add(entry, images)
+                    elif entry.is_symlink() and not exists(entry.path):
                         self.unread.append(entry.path)  # perhaps to a folder on a drive that is not connected
         except OSError as error:
             self.unread.append(folder)
@@ -83,11 +87,14 @@ class Walk:
         try:
             status = entry.stat()
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self.unread.append(entry.path)
-            self.problems.append(ScanProblem(entry.path, f"cannot be read ({reason}); a broken link?"))
+            self._unreadable(entry, error)
         else:
             images.append(ImageFile(entry.path, status.st_size, status.st_mtime_ns))
+
+    def _unreadable(self, entry: os.DirEntry[str], error: OSError) -> None:
+        reason = error.strerror or type(error).__name__
+        self.unread.append(entry.path)
+        self.problems.append(ScanProblem(entry.path, f"cannot be read ({reason}); a broken link?"))
 
     def _storable(self, path: str) -> bool:
         problem = unstorable(path)

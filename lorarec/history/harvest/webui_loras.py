@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ...lora_tags import find_tags
 from ...types import Use
-from .values import digests, folded, json_value, number, plain_text
+from .values import digests, json_value, number, plain_text, tag_name
 
 _AIR = re.compile(r"urn:air:[^:]*:([a-z]+):civitai:\d+@(\d+)", re.I)
 _KINDS = frozenset({"lora", "lycoris", "lyco", "locon", "loha", "lokr", "dora"})
@@ -51,7 +51,7 @@ def _join(found: list[Use], use: Use, *, exactly: bool = False) -> bool:
     """
     same = [at for at, other in enumerate(found) if other.name == use.name]
     if not same and not exactly:
-        same = [at for at, other in enumerate(found) if folded(other.name) == folded(use.name)]
+        same = [at for at, other in enumerate(found) if tag_name(other.name) == tag_name(use.name)]
     if not same or not use.name:
         found.append(use)
         return False
@@ -170,7 +170,7 @@ def _join_resources(found: list[Use], tagged: int, resources: list[Use]) -> None
 
 
 def _known(found: list[Use], use: Use) -> bool:
-    return bool(use.name) and any(folded(other.name) == folded(use.name) for other in found)
+    return bool(use.name) and any(tag_name(other.name) == tag_name(use.name) for other in found)
 
 
 def _agree(tag: Use, resource: Use) -> bool:

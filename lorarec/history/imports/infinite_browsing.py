@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ...errors import BadFile
+from ...paths import exists
 from ...types import Generation, ImageFile, OutcomeKind, ScanProblem, Use
 from ..harvest.base_model import with_base_model
 from ..harvest.metadata import read_metadata
@@ -55,7 +56,7 @@ def read(connection: sqlite3.Connection, known: Callable[[str], bool]) -> Iterat
                 continue  # relative to a folder that only its owner knows
             program = _PROGRAM.search(infotext)
             own = program is not None and program[1].strip() != _WEBUI
-            if own and not Path(place).exists():
+            if own and not exists(place):
                 lost.append(place)
                 continue
             try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...errors import BadFile
+from ...paths import is_folder
 from ...types import ScanProblem
 from . import infinite_browsing, lora_manager, tagcomplete
 from .imported import Imported
@@ -32,7 +33,7 @@ def load(path: str | Path, known: Callable[[str], bool] = lambda name: False) ->
             only a folder without any of them is an error.
     """
     place = Path(path).absolute()
-    if not place.is_dir():
+    if not is_folder(place):
         yield from _read(str(place), known)
         return
     recipes: list[Imported] = []

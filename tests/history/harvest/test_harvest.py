@@ -175,6 +175,16 @@ def test_links_are_followed_and_circles_end(place: Place, tmp_path: Path) -> Non
     assert (report.found, report.generations, report.problems) == (2, 2, ())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_cannot_be_followed_costs_nothing_but_itself(place: Place) -> None:
+    for name in ("a.png", "z.png"):
+        place.put(name, f"a fox, {name}")
+    (place.images / "loop").symlink_to("loop")
+    (place.images / "far.png").symlink_to("x" * 300)
+    report = place.harvest()
+    assert report.found == 2 and {Path(one.path).name for one in report.problems} == {"loop", "far.png"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow such names")
 def test_names_that_are_no_unicode_are_left_out(place: Place) -> None:
     path = os.fsencode(place.images) + b"/bad\xff.png"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorarec.history.harvest.values import digests, folded, json_value, moment, number, size, whole
+from lorarec.history.harvest.values import digests, json_value, moment, number, size, tag_name, whole
 
 
 def test_json_with_literals_and_lone_surrogates() -> None:
@@ -79,10 +79,16 @@ def test_moments() -> None:
 
 
 def test_folded_names() -> None:
-    assert folded("Styles\\Ink Wash v1.2.SafeTensors") == folded("ink wash v1.2") == folded("x/INK, WASH: v1.2") != ""
+    assert (
+        tag_name("Styles\\Ink Wash v1.2.SafeTensors")
+        == tag_name("ink wash v1.2")
+        == tag_name("x/INK, WASH: v1.2")
+        != ""
+    )
+    assert tag_name("Cafe\u0301.sft") == tag_name("CAF\u00c9")
 
 
 @given(st.text())
 def test_any_text(text: str) -> None:
-    for read in (json_value, number, whole, size, digests, moment, folded):
+    for read in (json_value, number, whole, size, digests, moment, tag_name):
         read(text)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from ....paths import EXTENSIONS
 from ....types import Use
 from ..values import json_value, number
 from .graph import Graph, Node, truth
@@ -15,7 +16,7 @@ from .loader_table import NO_LOADERS, SHAPES, TAGGED, Shape
 Known = Callable[[str], bool]  # whether a string names a catalogued LoRA
 ReadText = Callable[[Node, str], str | None]  # the text of a node's input, None = unknown
 
-FILES = (".safetensors", ".sft", ".pt", ".pth", ".ckpt", ".bin", ".gguf")
+FILES = (*EXTENSIONS, ".pth", ".gguf")  # what ComfyUI and its packs load models of any kind from
 _LONGEST = 400  # characters of a path
 _NO_LORA = frozenset({"", "none", "[none]", "null", "undefined", "choose", "disabled"})
 _AMOUNT = re.compile(r"weight|strength|(?:^|_)(?:wt|str|scale|multiplier)(?:_|\d|$)")
