@@ -178,7 +178,7 @@ export function hostOf(workflow, { preferences, language, say, strings }) {
         throw error;
       }
     },
-    remove: (name, _, partner = "") => workflow.remove(name, partner),
+    remove: (name, partner = "") => workflow.remove(name, partner),
     setStrength: (name, strength, partner = "") => workflow.setStrength(name, strength, partner),
     halves: (choice) => workflow.halves(choice, preferences.get("insert") ?? "auto", say),
     language,

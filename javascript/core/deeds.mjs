@@ -40,7 +40,7 @@ export class Deeds {
   /** @param {string} name @param {Card | null} card @param {string=} partner */
   async remove(name, card, partner) {
     const { host, announce, say, done } = this._around;
-    if (!(await this._done(() => host.remove(name, card, partner)))) return;
+    if (!(await this._done(() => host.remove(name, partner)))) return;
     announce(say("removedNow", { name: card?.name ?? name }));
     done();
     if (card) await this._tell("remove", card);

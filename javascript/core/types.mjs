@@ -86,8 +86,8 @@
  * @property {() => string} baseModel checkpoint or base model; "" if none is known
  * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where
  *   it is; throws a sentence for the user where it cannot
- * @property {(name: string, card: Card | null, partner?: string) => void | Promise<void>} remove one of `active`, with its
- *   other half and the trigger words that came with it; without card it is unknown
+ * @property {(name: string, partner?: string) => void | Promise<void>} remove one of `active`, with its other half and the
+ *   trigger words that came with it
  * @property {((name: string, strength: number, partner?: string) => void | Promise<void>)=} setStrength of one in use, and of
  *   its other half; absent: cannot
  * @property {((choice: Choice) => string)=} halves what its user must know of where the halves of a pair go; "": each to its

@@ -82,7 +82,7 @@ async function start() {
       baseModel: () => base.value,
       tags: true,
       insert: (choice) => box.insert(choice),
-      remove: (name, card) => box.remove(name, card),
+      remove: (name) => box.remove(name),
       setStrength: (name, strength) => box.setStrength(name, strength),
     },
   });
