@@ -1,5 +1,6 @@
 /** A text box as prompt: LoRAs are tags in it. Serves every host whose prompt is a text box. */
 
+import { focusedElement } from "./dom.mjs";
 import { difference, findTags, missingWords, tagName, withoutTag, withStrength, withTag } from "./tags.mjs";
 
 /**
@@ -9,8 +10,7 @@ import { difference, findTags, missingWords, tagName, withoutTag, withStrength, 
 export function edit(box, text) {
   const { start, end, text: piece } = difference(box.value, text);
   if (start === end && !piece) return;
-  let focused = /** @type {HTMLElement | null} */ (document.activeElement);
-  while (focused?.shadowRoot?.activeElement) focused = /** @type {HTMLElement} */ (focused.shadowRoot.activeElement);
+  const focused = focusedElement();
   const scroll = box.scrollTop;
   box.focus({ preventScroll: true });
   box.setSelectionRange(start, end);
