@@ -19,7 +19,7 @@ import { addWords, keepWords } from "./words.mjs";
 
 /**
  * @typedef {object} Tools
- * @property {(kind: string) => Node | null} create
+ * @property {(kind: string) => Node} create throws where ComfyUI makes none of that kind
  * @property {(path: string) => string} listed a LoRA's name as ComfyUI's lists have it; throws where they do not
  */
 

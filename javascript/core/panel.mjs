@@ -212,7 +212,7 @@ class Panel {
   _makeView(open) {
     const { _client: client, _host: host, _deeds: deeds, _server: server, _options: options } = this;
     const language = languageOf(options.language || host.language || globalThis.navigator?.language);
-    const say = speaker(language, host.strings);
+    const say = speaker(language, host.strings?.[language]);
     const details = (/** @type {Card} */ card) => void drawer.open(card);
     const unhide = (/** @type {Card} */ card) => deeds.hide(card);
     const drawer = new Drawer({ client, say, level: () => options.blur });

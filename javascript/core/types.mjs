@@ -94,7 +94,8 @@
  *   own model; absent: only the high-noise half is inserted
  * @property {boolean=} tags whether LoRAs are named in the prompt by their file name alone
  * @property {string=} language "en" or "zh"; absent: the browser's
- * @property {Record<string, string>=} strings texts that this host says differently, by their names in `texts.mjs`
+ * @property {Record<"en" | "zh", Record<string, string>>=} strings texts that this host says differently, by language and by
+ *   their names in `texts.mjs`
  * @property {Preferences=} preferences where to keep what the user chose; absent: the browser's storage
  *
  * @typedef {{get: (name: string) => string | null, set: (name: string, value: string) => void}} Preferences
