@@ -5,8 +5,8 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { ComfyWidgets } from "../../../scripts/widgets.js";
-import { RECOMMEND } from "./boxes.mjs";
 import { languageOf } from "../core/texts.mjs";
+import { RECOMMEND } from "./boxes.mjs";
 import { ComfyClient } from "./client.mjs";
 import { Filler } from "./fill.mjs";
 import { Workflow } from "./host.mjs";

@@ -66,7 +66,8 @@ def test_a_switch_that_fails_is_not_shown_as_done(page: Any) -> None:
     page.wait("document.querySelector('.lr-option:not([hidden]) input[type=checkbox]')")
     page.run(
         "(() => { const real = fetch; globalThis.fetch = (path, init) => init?.method === 'PUT'"
-        "? Promise.resolve(Response.json({error: {code: 'x', message: 'no room'}}, {status: 507})) : real(path, init); })()"
+        "? Promise.resolve(Response.json({error: {code: 'x', message: 'no room'}}, {status: 507}))"
+        ": real(path, init); })()"
     )
     page.click(".lr-options input[type=checkbox]")
     page.wait("document.querySelector('.lr-status').innerText === 'no room'")

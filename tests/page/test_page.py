@@ -157,7 +157,8 @@ def test_an_emptied_prompt_empties_the_panel(written: Any) -> None:
 def test_an_emptied_prompt_waits_for_no_answer(written: Any) -> None:
     written.run(
         "(() => { const real = fetch; globalThis.fetch = (path, init) => path.endsWith('/suggestions')"
-        "? new Promise((_, no) => init.signal.addEventListener('abort', () => no(init.signal.reason))) : real(path, init); })()"
+        "? new Promise((_, no) => init.signal.addEventListener('abort', () => no(init.signal.reason)))"
+        ": real(path, init); })()"
     )
     written.type(", night")
     written.wait("document.querySelector('.lr-panel[aria-busy]')")

@@ -180,7 +180,9 @@ def test_the_page_of_settings_moves_it_and_speaks_for_it(page: Any, host: Any) -
         room = f"document.querySelector('#txt2img_generate').getBoundingClientRect().right < {edge}"
         page.wait(room)
         for tab in ("img2img", "txt2img"):  # to another tab and back
-            page.run(f"[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === '{tab}').click()")
+            page.run(
+                f"[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === '{tab}').click()"
+            )
             page.wait(f"document.querySelector('#lorarec_{tab}').getClientRects().length")
             page.run("new Promise((done) => setTimeout(done, 300))")  # both tabs are told
             page.wait("document.body.classList.contains('lorarec-made-room')")
