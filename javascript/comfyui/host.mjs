@@ -108,7 +108,7 @@ export class Workflow {
 
   /** @param {Choice} choice @param {string} wish @param {import("./texts.mjs").Say} say */
   _placeFor(choice, wish, say) {
-    return placeFor(this.reading, { create: (kind) => this._LiteGraph.createNode(kind), listed: (path) => this.listed(path, say) }, wish, choice);
+    return placeFor(this.reading, { create: (kind) => this._create(kind, say), listed: (path) => this.listed(path, say) }, wish, choice);
   }
 
   /** @param {string} name @param {number} strength @param {string} partner */
@@ -131,6 +131,13 @@ export class Workflow {
     const found = names.find((/** @type {string} */ name) => plainName(name) === plainName(path));
     if (found === undefined) throw new Error(say("notListed", { name: path }));
     return found;
+  }
+
+  /** @param {string} kind @param {import("./texts.mjs").Say} say @returns {any} a node that is in no graph yet */
+  _create(kind, say) {
+    const node = this._LiteGraph.createNode(kind);
+    if (!node) throw new Error(say("noNode", { kind }));
+    return node;
   }
 
   /** In another workflow the same ids belong to other nodes. */
@@ -160,7 +167,7 @@ export class Workflow {
  * @param {import("../core/types.mjs").Preferences} around.preferences
  * @param {string} around.language
  * @param {import("./texts.mjs").Say} around.say
- * @param {Record<string, string>} around.strings
+ * @param {import("../core/types.mjs").Host["strings"]} around.strings
  * @returns {import("../core/types.mjs").Host}
  */
 export function hostOf(workflow, { preferences, language, say, strings }) {
@@ -178,7 +185,7 @@ export function hostOf(workflow, { preferences, language, say, strings }) {
         throw error;
       }
     },
-    remove: (name, _, partner = "") => workflow.remove(name, partner),
+    remove: (name, partner = "") => workflow.remove(name, partner),
     setStrength: (name, strength, partner = "") => workflow.setStrength(name, strength, partner),
     halves: (choice) => workflow.halves(choice, preferences.get("insert") ?? "auto", say),
     language,

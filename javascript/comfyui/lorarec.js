@@ -5,6 +5,7 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { ComfyWidgets } from "../../../scripts/widgets.js";
+import { languageOf } from "../core/texts.mjs";
 import { RECOMMEND } from "./boxes.mjs";
 import { ComfyClient } from "./client.mjs";
 import { Filler } from "./fill.mjs";
@@ -13,6 +14,7 @@ import { chooseAnew, keepSelection, sendSelection } from "./node.mjs";
 import { showReport } from "./report.mjs";
 import { declared } from "./settings.mjs";
 import { commands, tab, Tab } from "./tab.mjs";
+import { speaker } from "./texts.mjs";
 import { Watch } from "./watch.mjs";
 
 const SHOWING = new Set([RECOMMEND, "LorarecSimilar"]);
@@ -22,6 +24,9 @@ const workflow = new Workflow({ app, api, LiteGraph: globalThis.LiteGraph }, wat
 const sidebar = new Tab({ app, api, LiteGraph: globalThis.LiteGraph }, workflow);
 /** @type {Filler | undefined} */
 let filler;
+
+/** What nodes say is in ComfyUI's language. @returns {import("./texts.mjs").Say} */
+const speech = () => speaker(languageOf(app.extensionManager?.setting?.get?.("Comfy.Locale")));
 
 app.registerExtension({
   name: "lorarec.nodes",
@@ -36,7 +41,7 @@ app.registerExtension({
     /** @param {any} output */
     nodeType.prototype.onExecuted = function (output) {
       before?.apply(this, arguments);
-      if (output?.text) showReport(this, filler?.report(this, output.text) ?? output.text.join("\n\n"), app, ComfyWidgets);
+      if (output?.text) showReport(this, filler?.report(this, output.text) ?? output.text.join("\n\n"), app, ComfyWidgets, speech());
       keepSelection(app, this, output?.selection);
     };
   },
@@ -46,7 +51,7 @@ app.registerExtension({
     watch.follow(node);
     if (node.comfyClass !== RECOMMEND) return;
     sendSelection(node);
-    chooseAnew(app, node);
+    chooseAnew(app, node, speech());
   },
 
   afterConfigureGraph() {

@@ -23,14 +23,15 @@ export function sendSelection(node) {
   };
 }
 
-/** @param {any} app @param {any} node */
-export function chooseAnew(app, node) {
+/** @param {any} app @param {any} node @param {import("./texts.mjs").Say} say */
+export function chooseAnew(app, node, say) {
   const button = node.addWidget("button", "choose anew", null, () => {
     const selection = widgetOf(node, "selection");
     if (selection) selection.value = "";
     settle(app);
   });
-  button.tooltip = "Empty the selection: LoRAs are chosen again when the workflow runs.";
+  button.label = say("chooseAnew");
+  button.tooltip = say("chooseAnewHelp");
   button.serialize = false;
   Object.assign(button.options, { serialize: false });
 }

@@ -37,8 +37,8 @@ export function placeFor(reading, tools, wish, choice) {
   if (way.name === "recommend") return placed([{ way, choice }], tools, choice.partner && !givesLow(way.node) ? "halfUnlinked" : "");
   if (way.name === "tag") return placed([{ way, choice }], tools, choice.partner ? "halfTag" : "");
   const at = (/** @type {Noise} */ noise) => {
-    const within = withModel(reading, noise);
-    return within && wayFor(within, tools, wish);
+    const branch = branchOf(reading, noise);
+    return branch && wayFor(reading, tools, wish, branch);
   };
   if (!choice.partner) {
     const noise = noiseOf(choice.card.lora, IN_SO_MANY_WORDS);
@@ -83,15 +83,15 @@ export function noiseOf(path, signs = BY_ANY_SIGN) {
 
 /**
  * The part of a workflow that leads to a model: of the prompt's own samplers, else of any.
- * @param {Reading} reading @param {Noise} noise @returns {Reading | null}
+ * @param {Reading} reading @param {Noise} noise @returns {import("./ways.mjs").Branch | null}
  */
-function withModel(reading, noise) {
+function branchOf(reading, noise) {
   const samplers = [...(reading.found?.samplers ?? []), ...liveSpots(reading.root).filter(({ node }) => isSampler(node))];
   for (const sampler of samplers) {
     // A sampler that works with both models names its inputs so.
     for (const { name, spot } of modelOrigins(sampler)) {
       const told = noiseOf(name) || noiseOf(modelFile(upstream(spot, (type) => type === "MODEL")));
-      if (told === noise) return { ...reading, spots: behindModel(spot), model: spot };
+      if (told === noise) return { spots: behindModel(spot), model: spot };
     }
   }
   return null;

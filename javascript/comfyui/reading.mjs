@@ -18,7 +18,6 @@ export const PINNED = "lorarec_pinned"; // property of a node: the name of the w
  * @property {Box | null} box where words are added
  * @property {boolean} pinned whether it is the pinned one
  * @property {import("./types.mjs").Spot[]} spots the nodes that have a say in it
- * @property {import("./types.mjs").Spot=} model where the one model in question comes from; absent: any of the samplers'
  * @property {import("./loras.mjs").Use[]} uses
  * @property {{name: string, strength: number}[]} active
  * @property {string} prompt

@@ -5,8 +5,8 @@ import { widgetOf } from "./graph.mjs";
 const REPORT = "lorarec_report";
 const PROGRESS = "$$node-text-preview"; // ComfyUI's own widget for texts sent while a node runs
 
-/** @param {any} node @param {string} text @param {any} app @param {any} ComfyWidgets */
-export function showReport(node, text, app, ComfyWidgets) {
+/** @param {any} node @param {string} text @param {any} app @param {any} ComfyWidgets @param {import("./texts.mjs").Say} say */
+export function showReport(node, text, app, ComfyWidgets, say) {
   const progress = /** @type {any} */ (widgetOf(node, PROGRESS));
   if (progress) {
     progress.onRemove?.();
@@ -15,7 +15,7 @@ export function showReport(node, text, app, ComfyWidgets) {
   let widget = /** @type {any} */ (widgetOf(node, REPORT));
   if (!widget) {
     widget = ComfyWidgets.STRING(node, REPORT, ["STRING", { multiline: true }], app).widget;
-    widget.label = "report";
+    widget.label = say("report");
     widget.serialize = false; // not in the workflow
     Object.assign(widget.options, { serialize: false, read_only: true, getMinHeight: () => 130 }); // nor in the prompt
     const area = widget.inputEl ?? widget.element;

@@ -7,7 +7,7 @@ import { undoFrom } from "./change.mjs";
 import { ComfyClient } from "./client.mjs";
 import { hostOf } from "./host.mjs";
 import { Picker } from "./picker.mjs";
-import { panelTexts, speaker } from "./texts.mjs";
+import { PANEL, speaker } from "./texts.mjs";
 
 /** @typedef {import("./host.mjs").Comfy} Comfy */
 /** @typedef {import("./host.mjs").Workflow} Workflow */
@@ -54,7 +54,7 @@ export function show(element, comfy, workflow, preferences) {
   workflow.changed();
   draw();
   const deaf = workflow.watch.listen(draw);
-  const host = hostOf(workflow, { preferences, language, say, strings: panelTexts(language) });
+  const host = hostOf(workflow, { preferences, language, say, strings: PANEL });
   const panel = mount(below, { client: new ComfyClient(comfy.api), host });
   return () => {
     deaf();

@@ -1,6 +1,6 @@
 /** Texts of ComfyUI's sidebar around the panel, in English and simplified Chinese. `{name}` is filled in. */
 
-const EN = {
+export const EN = {
   prompt: "Prompt",
   choose: "Which prompt?",
   several: "This workflow has several prompts. Choose one here, or click into its text box.",
@@ -15,11 +15,15 @@ const EN = {
   halfLow: "Only its low-noise half is inserted: this workflow has no high-noise model for the other one ({high}).",
   halfTag: "Only its high-noise half is inserted: a tag does not say which model it is for ({low}).",
   halfUnlinked: "Its low-noise half comes out at LORA_STACK_LOW of the Recommend LoRAs node, which is not linked.",
+  noNode: "ComfyUI makes no {kind} node.",
+  chooseAnew: "choose anew",
+  chooseAnewHelp: "Empty the selection: LoRAs are chosen again when the workflow runs.",
+  report: "report",
   unreadable: "The selection of the Recommend LoRAs node cannot be read. Mend or empty it first.",
 };
 
 /** @type {Record<keyof typeof EN, string>} */
-const ZH = {
+export const ZH = {
   prompt: "提示词",
   choose: "哪个提示词？",
   several: "此工作流有多个提示词。请在此选择，或点击其文本框。",
@@ -34,11 +38,15 @@ const ZH = {
   halfLow: "仅插入低噪声部分：此工作流没有用于另一部分的高噪声模型（{high}）。",
   halfTag: "仅插入高噪声部分：标签无法说明用于哪个模型（{low}）。",
   halfUnlinked: "低噪声部分由“推荐 LoRA”节点的 LORA_STACK_LOW 输出，该输出尚未连接。",
+  noNode: "ComfyUI 无法创建 {kind} 节点。",
+  chooseAnew: "重新选择",
+  chooseAnewHelp: "清空选择：工作流运行时会重新选择 LoRA。",
+  report: "报告",
   unreadable: "“推荐 LoRA”节点的选择内容无法读取。请先修正或清空。",
 };
 
-/** Texts that the panel says differently here. */
-const PANEL = {
+/** Texts that the panel says differently here, by language. */
+export const PANEL = {
   en: {
     unreachable: "ComfyUI does not answer. Is it still running?",
     languageAuto: "as ComfyUI",
@@ -54,9 +62,4 @@ const PANEL = {
 export function speaker(language) {
   const texts = language === "zh" ? ZH : EN;
   return (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
-}
-
-/** @param {"en" | "zh"} language @returns {Record<string, string>} */
-export function panelTexts(language) {
-  return PANEL[language];
 }

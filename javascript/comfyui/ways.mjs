@@ -19,30 +19,32 @@ import { addWords, keepWords } from "./words.mjs";
 
 /**
  * @typedef {object} Tools
- * @property {(kind: string) => Node | null} create
+ * @property {(kind: string) => Node} create throws where ComfyUI makes none of that kind
  * @property {(path: string) => string} listed a LoRA's name as ComfyUI's lists have it; throws where they do not
  */
 
-/** @type {Record<string, (reading: Reading, tools: Tools) => Found | null>} */
+/** @typedef {{spots: Spot[], model: Spot | null}} Branch the nodes where it may go, and where their one model comes from; null: any of the samplers' */
+
+/** @type {Record<string, (reading: Reading, branch: Branch, tools: Tools) => Found | null>} */
 const WAYS = { recommend, rows, tag, loader };
 
 /**
  * How to insert: as wished, else in the order that suits a workflow.
- * @param {Reading} reading @param {Tools} tools @param {string} wish "auto" or one of the ways
+ * @param {Reading} reading @param {Tools} tools @param {string} wish "auto" or one of the ways @param {Branch} branch
  * @returns {Way | null} null: there is nowhere to insert
  */
-export function wayFor(reading, tools, wish) {
+export function wayFor(reading, tools, wish, branch = { spots: reading.spots, model: null }) {
   const tagged = reading.uses.some((use) => use.place === "tag") || findTags(reading.prompt).length > 0;
   const order = [wish, "recommend", "rows", ...(tagged ? ["tag"] : []), "loader"];
   for (const name of order) {
-    const found = WAYS[name]?.(reading, tools);
+    const found = WAYS[name]?.(reading, branch, tools);
     if (found) return { name, ...found };
   }
   return null;
 }
 
-/** As a row of a Recommend LoRAs node, unless that chooses anew in every run. @param {Reading} reading @returns {Found | null} */
-function recommend({ found, spots, box }) {
+/** As a row of a Recommend LoRAs node, unless that chooses anew in every run. @param {Reading} reading @param {Branch} branch @returns {Found | null} */
+function recommend({ found, box }, { spots }) {
   const spot = spots.find(({ node }) => kindOf(node) === RECOMMEND) ?? found?.recommend;
   const widget = spot && widgetOf(spot.node, "selection");
   const rows = widget && readSelection(widget.value);
@@ -58,8 +60,8 @@ function recommend({ found, spots, box }) {
   return { node: spot.node, act };
 }
 
-/** As a row of a loader or stack that has rows. @param {Reading} reading @param {Tools} tools @returns {Found | null} */
-function rows({ spots, box }, tools) {
+/** As a row of a loader or stack that has rows. @param {Reading} reading @param {Branch} branch @param {Tools} tools @returns {Found | null} */
+function rows({ box }, { spots }, tools) {
   for (const { node } of spots) {
     const put = POWER.test(kindOf(node)) ? powerRow(node, tools) : MANAGER.test(kindOf(node)) ? managerRow(node) : freeRow(node, tools);
     if (!put) continue;
@@ -132,8 +134,8 @@ function tag({ box }) {
   return { node, act };
 }
 
-/** As a new node behind the last LoraLoader of the chain, or behind what loads the model. @param {Reading} reading @param {Tools} tools @returns {Found | null} */
-function loader({ found, spots, model, box }, tools) {
+/** As a new node behind the last LoraLoader of the chain, or behind what loads the model. @param {Reading} reading @param {Branch} branch @param {Tools} tools @returns {Found | null} */
+function loader({ found, box }, { spots, model }, tools) {
   const starts = found?.samplers.length ? found.samplers : spots.filter(({ node }) => (node.inputs ?? []).some((input) => input.type === "LATENT"));
   const anchor = (model ? [model] : starts).map(anchorOf).find((one) => one !== null);
   if (!anchor) return null;

@@ -44,14 +44,13 @@ export function modelOrigins(spot) {
 
 /**
  * Put a new loader between a node and all that takes its model and text encoder.
- * @param {(kind: string) => Node | null} create @param {Node} anchor @returns {Node}
+ * @param {(kind: string) => Node} create throws where it cannot @param {Node} anchor @returns {Node}
  */
 export function insertLoader(create, anchor) {
   const graph = anchor.graph;
   const slots = [outputOf(anchor, "MODEL"), outputOf(anchor, "CLIP")];
   const kind = slots[1] < 0 ? "LoraLoaderModelOnly" : "LoraLoader";
   const loader = create(kind);
-  if (!loader) throw new Error(`ComfyUI makes no ${kind} node`);
   place(loader, anchor);
   graph.add(loader);
   for (const [k, slot] of slots.entries()) {

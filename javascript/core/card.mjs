@@ -30,13 +30,13 @@ export class CardView {
    * @param {Card} card @param {Suggestion} suggestion
    * @param {object} around
    * @param {import("./texts.mjs").Say} around.say @param {CardActions} around.actions
-   * @param {string} around.level the most explicit preview that is shown uncovered @param {boolean} around.omit whether
-   *   a more explicit one is left out instead of covered
+   * @param {() => {level: string, omit: boolean}} around.previews the most explicit that is shown uncovered, and whether a
+   *   more explicit one is left out instead of covered
    * @param {boolean} around.adjustable whether the strength of one in use can be changed
    * @param {boolean=} around.tags whether the host names LoRAs by their file name alone
    * @param {(choice: import("./types.mjs").Choice) => string} around.halves what its user must know of a pair's halves; "": nothing
    */
-  constructor(card, suggestion, { say, actions, level, omit, adjustable, tags, halves }) {
+  constructor(card, suggestion, { say, actions, previews, adjustable, tags, halves }) {
     this.card = card;
     this.suggestion = suggestion;
     /** @type {{name: string, strength: number} | null} */
@@ -45,10 +45,11 @@ export class CardView {
     this.chosen = null;
     /** @type {Map<string, boolean>} */
     this.words = new Map();
-    this._around = { level, omit, adjustable, tags, halves };
+    this._around = { previews, adjustable, tags, halves };
     this._say = say;
     this._actions = actions;
     this._drawn = false;
+    this._pictures = 0; // how often one was asked for
     this._name = make("h3.lr-name");
     this._head = make("div.lr-head", {}, this._name);
     this.element = make("li.lr-card", { "data-id": card.id }, this._head);
@@ -84,6 +85,7 @@ export class CardView {
   draw() {
     if (!this._drawn) this._build();
     this._drawHead();
+    this._drawPreview();
     this._drawScore();
     this._drawReasons();
     this._drawWords();
@@ -93,7 +95,7 @@ export class CardView {
 
   _build() {
     const { _say: say, _actions: actions, card } = this;
-    const { level, omit, tags } = this._around;
+    const { tags } = this._around;
     this._drawn = true;
     this._preview = make("div.lr-preview");
     this._badge = make("span.lr-badge");
@@ -127,8 +129,6 @@ export class CardView {
         iconButton("details", say("details"), () => actions.details(this), { "aria-haspopup": "dialog" }),
       ),
     );
-    if (omit && covered(card.safety, level)) this._drawNothing();
-    else this._drawPreview(level);
   }
 
   _press() {
@@ -236,21 +236,25 @@ export class CardView {
   }
 
   _drawNothing() {
+    this._preview.classList.remove("lr-covered");
     fill(this._preview, make("span.lr-no-preview", { "aria-hidden": "true" }, initials(this.card.name)));
   }
 
-  /** @param {string} level */
-  _drawPreview(level) {
+  _drawPreview() {
     const { card, _say: say } = this;
+    const { level, omit } = this._around.previews();
+    const cover = covered(card.safety, level);
+    if (!changed(this._preview, card.preview, cover, omit, level)) return;
+    const mine = (this._pictures += 1);
     this._drawNothing();
-    if (!card.preview) return;
+    if (!card.preview || (cover && omit)) return;
     const nothing = () => {
-      this._drawNothing();
-      this._preview.classList.remove("lr-covered");
+      if (mine === this._pictures) this._drawNothing();
     };
     const shown = (/** @type {HTMLElement} */ picture) => {
+      if (mine !== this._pictures) return; // another level was chosen meanwhile
       fill(this._preview, picture);
-      if (!covered(card.safety, level)) return;
+      if (!cover) return;
       this._preview.classList.add("lr-covered");
       const show = make("button.lr-uncover", { type: "button", "aria-label": `${say("showPreview")}: ${say("previewOf", { name: card.name })}` }, icon("hide"), say("showPreview"));
       show.addEventListener("click", () => {

@@ -19,6 +19,7 @@ export class Deeds {
     this._around = around;
     /** @type {Set<string>} ids, for the prompt in hand */
     this.dismissed = new Set();
+    this._prompt = "";
     /** @type {number | null} of the answer on screen, once it was seen */
     this.impression = null;
     /** @type {import("./types.mjs").Answer | null} */
@@ -40,7 +41,7 @@ export class Deeds {
   /** @param {string} name @param {Card | null} card @param {string=} partner */
   async remove(name, card, partner) {
     const { host, announce, say, done } = this._around;
-    if (!(await this._done(() => host.remove(name, card, partner)))) return;
+    if (!(await this._done(() => host.remove(name, partner)))) return;
     announce(say("removedNow", { name: card?.name ?? name }));
     done();
     if (card) await this._tell("remove", card);
@@ -98,8 +99,10 @@ export class Deeds {
     this._around.done();
   }
 
-  /** Another answer is on screen, and was not seen yet. */
-  unseen() {
+  /** Another answer is on screen, and was not seen yet. @param {string} prompt that it is for */
+  unseen(prompt) {
+    if (prompt !== this._prompt) this.dismissed.clear();
+    this._prompt = prompt;
     this.impression = null;
     this._seen = null;
   }

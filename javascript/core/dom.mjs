@@ -45,6 +45,35 @@ export function changed(element, ...shown) {
   return true;
 }
 
+/** The element that has the focus, also within shadow trees. @returns {HTMLElement | null} */
+export function focusedElement() {
+  let focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  while (focused?.shadowRoot?.activeElement) focused = /** @type {HTMLElement} */ (focused.shadowRoot.activeElement);
+  return focused;
+}
+
+/**
+ * Copy a text. Pages that came by plain http from another machine have no clipboard, but may copy what is selected.
+ * @param {string} text @returns {Promise<boolean>} whether it was copied
+ */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const focused = focusedElement();
+    const box = make("textarea", { readonly: true, "aria-hidden": "true" });
+    Object.assign(box.style, { position: "fixed", opacity: "0" }); // nothing scrolls
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    focused?.focus({ preventScroll: true });
+    return done;
+  }
+}
+
 /** Icons: 16 x 16 outlines drawn with the text's colour. */
 const ICONS = {
   like: "M8 13.5 2.9 8.4a3.2 3.2 0 0 1 4.6-4.5l.5.6.5-.6a3.2 3.2 0 0 1 4.6 4.5Z",

@@ -1,6 +1,6 @@
 /** The details of one LoRA, over the panel: all fields with their sources, example prompts, the user's own use. */
 
-import { fill, iconButton, make } from "./dom.mjs";
+import { copy, fill, iconButton, make } from "./dom.mjs";
 import { preview } from "./preview.mjs";
 import { covered } from "./state.mjs";
 import { written } from "./tags.mjs";
@@ -105,12 +105,9 @@ export class Drawer {
   /** @param {{prompt: string, strength: number | null}} one */
   _example(one) {
     const say = this._say;
-    const copy = make("button.lr-small", { type: "button" }, say("copy"));
-    copy.addEventListener("click", async () => {
-      await navigator.clipboard?.writeText(one.prompt);
-      fill(copy, say("copied"));
-    });
-    return make("div.lr-example", {}, make("p.lr-prose", {}, one.prompt), one.strength !== null && make("span.lr-badge", {}, written(one.strength)), copy);
+    const button = make("button.lr-small", { type: "button" }, say("copy"));
+    button.addEventListener("click", async () => fill(button, say((await copy(one.prompt)) ? "copied" : "notCopied")));
+    return make("div.lr-example", {}, make("p.lr-prose", {}, one.prompt), one.strength !== null && make("span.lr-badge", {}, written(one.strength)), button);
   }
 }
 

@@ -6,14 +6,15 @@ import { iconButton, make } from "./dom.mjs";
 
 /**
  * @param {import("./texts.mjs").Say} say @param {string} language "en" or "zh" @param {boolean} auto whether it is switched on
+ * @param {boolean} open whether the options are shown
  * @param {object} parts that stand among the others
- * @param {HTMLElement} parts.list @param {HTMLElement} parts.why @param {HTMLElement} parts.shelf
+ * @param {HTMLElement} parts.list @param {HTMLElement} parts.why @param {HTMLElement} parts.shelf @param {HTMLElement} parts.form
  * @param {HTMLElement} parts.encoder @param {HTMLElement} parts.drawer
  * @param {object} on what buttons do
  * @param {(on: boolean) => void} on.auto @param {() => void} on.refresh @param {() => void} on.back
  * @param {() => void} on.options the options were opened or closed
  */
-export function frame(say, language, auto, parts, on) {
+export function frame(say, language, auto, open, parts, on) {
   const status = make("span.lr-status", { role: "status", tabindex: -1 });
   const undo = make("button.lr-small", { type: "button", hidden: true }, say("undo"));
   const summary = make("span.lr-summary", { role: "status" });
@@ -21,7 +22,8 @@ export function frame(say, language, auto, parts, on) {
   const hints = make("div.lr-hints");
   const back = iconButton("back", say("back"), on.back, { hidden: true });
   const uses = make("ul.lr-uses", { "aria-label": say("inUse") });
-  const form = make("div.lr-options", { hidden: true });
+  const { form } = parts;
+  form.hidden = !open;
   const toggle = make("input.lr-switch", { type: "checkbox", role: "switch", checked: auto });
   toggle.addEventListener("change", () => on.auto(toggle.checked));
   const gear = iconButton(
@@ -32,7 +34,7 @@ export function frame(say, language, auto, parts, on) {
       gear.setAttribute("aria-expanded", String(!form.hidden));
       on.options();
     },
-    { "aria-expanded": "false" },
+    { "aria-expanded": String(open) },
   );
   const root = make(
     "section.lr-panel",

@@ -71,12 +71,17 @@ export function drawUsed(element, say, used, sure, remove) {
   );
 }
 
+/** @param {Used[]} used @param {string} id @param {string} partner where only that half is in use, it is found too */
+export function inUseOf(used, id, partner) {
+  return used.find((one) => one.id === id) ?? (partner ? used.find((one) => isCalled(partner, one.name)) : undefined);
+}
+
 /** @param {string} name as a tag or node names a LoRA @returns {string} */
 function bare(name) {
   return name.toLowerCase().replaceAll("\\", "/").replace(/\.safetensors$/, "");
 }
 
 /** @param {string} lora its path @param {string} name as a tag or node names one */
-export function isCalled(lora, name) {
+function isCalled(lora, name) {
   return `/${lora.toLowerCase().replace(/\.[^./]*$/, "")}`.endsWith(`/${bare(name)}`);
 }

@@ -15,15 +15,31 @@ export function sentence(error, say) {
 }
 
 /**
- * The message of a state that has no cards.
+ * The line above the cards.
+ * @param {Say} say @param {ReturnType<typeof import("./state.mjs").sceneOf>} scene @param {import("./state.mjs").Similar | null} similar
+ */
+export function summaryOf(say, { phase, count }, similar) {
+  if (similar) return say("similarTo", { name: similar.card.name });
+  if (phase === "nothing") return say("nothing");
+  return phase === "ready" ? say(count === 1 ? "foundOne" : "found", { count }) : "";
+}
+
+/**
+ * The message of a state that has no cards; none of one that has.
  * @param {HTMLElement} element to fill
- * @param {Exclude<import("./state.mjs").Phase, "ready" | "nothing">} phase
+ * @param {import("./state.mjs").Phase | "similar"} phase
  * @param {object} around
  * @param {Say} around.say @param {Index | null} around.index @param {Error | null} around.error
  * @param {() => void} around.refresh ask now @param {() => void} around.again look at everything anew
  * @param {() => void} around.start the index @param {() => void} around.stop it
  */
 export function drawMessage(element, phase, { say, index, error, refresh, again, start, stop }) {
+  const cards = phase === "ready" || phase === "nothing" || phase === "similar";
+  element.hidden = cards;
+  if (cards) {
+    if (changed(element)) fill(element);
+    return;
+  }
   const button = (/** @type {string} */ text, /** @type {() => void} */ onclick) => make("button.lr-primary", { type: "button", onclick }, text);
   const box = (/** @type {string} */ title, /** @type {string} */ text, /** @type {...any} */ ...more) => [make("p.lr-message-title", {}, title), text && make("p", {}, text), ...more];
   const shown = {

@@ -93,32 +93,45 @@ export class Options {
   }
 }
 
+/** @typedef {"pause" | "top" | "blur" | "cover" | "language"} Field */
+
 /**
  * The form of the options.
  * @param {Options} options @param {import("./texts.mjs").Say} say
- * @param {{enabled: boolean} | null} history whether the server remembers; null: not known
- * @param {(name: "pause" | "top" | "blur" | "cover" | "language") => void} changed @param {(on: boolean) => void} remember
+ * @param {(name: Field) => void} changed @param {(on: boolean) => void} remember
+ * @returns {{element: HTMLElement, show: (history: {enabled: boolean} | null) => void}} `show` brings it in line with what is
+ *   set, and with whether the server remembers (null: not known)
  */
-export function optionsForm(options, say, history, changed, remember) {
-  /** @param {"pause" | "top" | "blur" | "cover" | "language"} name @param {any} field */
-  const row = (name, field) => {
+export function optionsForm(options, say, changed, remember) {
+  const number = (/** @type {object} */ ends) => make("input.lr-input", { type: "number", ...ends });
+  const select = (/** @type {[string, string][]} */ choices) => make("select.lr-input", {}, ...choices.map(([value, text]) => make("option", { value }, text)));
+  const fields = {
+    pause: number({ min: 100, max: 10_000, step: 50 }),
+    top: number({ min: 1, max: 200 }),
+    blur: select(LEVELS.map((level) => [level, say(level)])),
+    cover: select(COVERS.map((cover) => [cover, say(/** @type {any} */ (`cover_${cover}`))])),
+    language: select([["", say("languageAuto")], ["en", "English"], ["zh", "简体中文"]]),
+  };
+  const named = /** @type {[Field, any][]} */ (Object.entries(fields));
+  const rows = named.map(([name, field]) => {
+    field.name = name;
     field.addEventListener("change", () => {
       options.set(name, field.value);
       changed(name);
     });
     return make("label.lr-option", {}, make("span", {}, say(name)), field);
-  };
-  /** @param {[string, string][]} choices @param {string} value */
-  const select = (choices, value) =>
-    make("select.lr-input", {}, ...choices.map(([name, text]) => make("option", { value: name, selected: name === value }, text)));
-  const keep = make("input", { type: "checkbox", checked: history?.enabled });
+  });
+  const keep = make("input", { type: "checkbox" });
   keep.addEventListener("change", () => remember(keep.checked));
-  return [
-    row("pause", make("input.lr-input", { type: "number", min: 100, max: 10_000, step: 50, value: options.pause })),
-    row("top", make("input.lr-input", { type: "number", min: 1, max: 200, value: options.top })),
-    row("blur", select(LEVELS.map((level) => [level, say(level)]), options.blur)),
-    row("cover", select(COVERS.map((cover) => [cover, say(/** @type {any} */ (`cover_${cover}`))]), options.cover)),
-    row("language", select([["", say("languageAuto")], ["en", "English"], ["zh", "简体中文"]], options.language)),
-    history && make("label.lr-option", {}, make("span", {}, say("remember")), keep),
-  ];
+  const kept = make("label.lr-option", { hidden: true }, make("span", {}, say("remember")), keep);
+  const element = make("div.lr-options", {}, ...rows, kept);
+  return {
+    element,
+    show(history) {
+      const focused = element.getRootNode().activeElement;
+      for (const [name, field] of named) if (field !== focused) field.value = String(options[name]);
+      keep.checked = Boolean(history?.enabled);
+      kept.hidden = history === null;
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** A text box as prompt: LoRAs are tags in it. Serves every host whose prompt is a text box. */
 
-import { difference, findTags, tagName, withoutTag, withStrength, withTag } from "./tags.mjs";
+import { focusedElement } from "./dom.mjs";
+import { difference, findTags, missingWords, tagName, withoutTag, withStrength, withTag } from "./tags.mjs";
 
 /**
  * Change a text box as if its user had typed: its program hears of it, undo works, focus and view stay where they were.
@@ -9,8 +10,7 @@ import { difference, findTags, tagName, withoutTag, withStrength, withTag } from
 export function edit(box, text) {
   const { start, end, text: piece } = difference(box.value, text);
   if (start === end && !piece) return;
-  let focused = /** @type {HTMLElement | null} */ (document.activeElement);
-  while (focused?.shadowRoot?.activeElement) focused = /** @type {HTMLElement} */ (focused.shadowRoot.activeElement);
+  const focused = focusedElement();
   const scroll = box.scrollTop;
   box.focus({ preventScroll: true });
   box.setSelectionRange(start, end);
@@ -30,8 +30,10 @@ export class PromptBox {
   constructor(box, separator = () => ", ") {
     this.box = box;
     this._separator = separator;
-    /** @type {Map<string, string[]>} trigger words that came with a LoRA, by its name in lower case */
+    /** @type {Map<string, string[]>} trigger words chosen for a LoRA, by its name in lower case */
     this._words = new Map();
+    /** @type {Set<string>} those that were written here; all others are the user's own */
+    this._written = new Set();
   }
 
   /** @returns {{name: string, strength: number}[]} */
@@ -49,15 +51,17 @@ export class PromptBox {
     const at = untouched ? before.length : this.box.selectionEnd;
     edit(this.box, withTag(before, at, name, strength, words, this._separator()));
     this._words.set(name.toLowerCase(), words);
+    for (const word of missingWords(before, words)) this._written.add(word);
   }
 
-  /** @param {string} name @param {import("./types.mjs").Card | null} card */
-  remove(name, card) {
-    const words = this._words.get(name.toLowerCase()) ?? card?.trigger_sets.flat() ?? [];
+  /** Take its tag out, with the words that came with it and no other LoRA wants. @param {string} name */
+  remove(name) {
+    const words = (this._words.get(name.toLowerCase()) ?? []).filter((word) => this._written.has(word));
     const others = this.active().filter((one) => one.name.toLowerCase() !== name.toLowerCase());
     const keep = others.flatMap((one) => this._words.get(one.name.toLowerCase()) ?? []);
     edit(this.box, withoutTag(this.box.value, name, words, keep));
     this._words.delete(name.toLowerCase());
+    for (const word of words) if (!keep.includes(word)) this._written.delete(word);
   }
 
   /** @param {string} name @param {number} strength */

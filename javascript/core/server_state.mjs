@@ -10,13 +10,14 @@ export class ServerState {
    * @param {object} on
    * @param {() => void} on.change something is known anew
    * @param {() => void} on.news the index has another content than before
-   * @param {(error: Error) => void} on.error the server cannot be asked
    */
   constructor(client, on) {
     this._client = client;
     this._on = on;
     /** @type {import("./types.mjs").Index | null} */
     this.index = null;
+    /** @type {Error | null} why the latest look at the index failed */
+    this.error = null;
     /** @type {{enabled: boolean} | null} */
     this.history = null;
     /** @type {import("./types.mjs").Encoder | null} */
@@ -55,8 +56,9 @@ export class ServerState {
     const before = this.index;
     try {
       this.index = await this._client.index();
+      this.error = null;
     } catch (error) {
-      this._on.error(/** @type {Error} */ (error));
+      this.error = /** @type {Error} */ (error);
     }
     if (this._closed) return;
     if (this.index && working(this.index.job)) this._watching = setTimeout(() => void this.watch(), WATCH);
@@ -70,15 +72,23 @@ export class ServerState {
     const before = working(this.encoder?.job);
     this.encoder = await this._client.encoder();
     if (this._closed) return;
-    if (working(this.encoder.job)) this._fetching = setTimeout(() => void this._watchEncoder().catch(this._on.error), WATCH);
+    if (working(this.encoder.job)) this._lookLater();
     this._on.change();
     if (before && this.encoder.job.state === "done") await this.learn();
   }
 
+  /** Look at the encoder in a while; a look that fails is made again. */
+  _lookLater() {
+    if (!this._closed) this._fetching = setTimeout(() => void this._watchEncoder().catch(() => this._lookLater()), WATCH);
+  }
+
   /** @param {boolean} on */
   async remember(on) {
-    this.history = await this._client.setHistory(on);
-    this._on.change();
+    try {
+      this.history = await this._client.setHistory(on);
+    } finally {
+      this._on.change(); // also where it failed: what was clicked must not look as if it had been done
+    }
   }
 
   async startIndex() {

@@ -6,6 +6,8 @@
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
 /** @typedef {import("./types.mjs").Safety} Safety */
 
+const LEAST = 0.001; // a lower share fits so little that the LoRA only fills the number that was asked for
+
 /** @type {Safety[]} */
 export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
 
@@ -30,6 +32,35 @@ export function phaseOf({ prompt, auto, error, index, answer }) {
   if (!answer) return auto ? "waiting" : "paused";
   if (!answer.suggestions.length) return "none";
   return answer.abstained ? "nothing" : "ready";
+}
+
+/** @typedef {{card: Card, answer: Answer}} Similar what is like one LoRA, looked at instead of the suggestions */
+
+/**
+ * All that follows from the state of the panel's parts.
+ * @param {object} now
+ * @param {string} now.prompt
+ * @param {Pick<import("./question.mjs").Question, "answer" | "error">} now.question
+ * @param {{index: Index | null, error: Error | null}} now.server
+ * @param {{auto: boolean, blur: string, cover: string}} now.options
+ * @param {Similar | null} now.similar
+ * @param {Set<string>} now.dismissed ids
+ * @returns {{phase: Phase | "similar", error: Error | null, answer: Answer | null,
+ *   entries: {card: Card, suggestion: Suggestion}[], count: number}} `entries` are the cards of `answer` to show, `count` says
+ *   how many of them are worth the name
+ */
+export function sceneOf({ prompt, question, server, options, similar, dismissed }) {
+  // What is on screen stays when the index cannot be looked at: the next question will tell.
+  const error = question.error ?? (question.answer ? null : server.error);
+  const own = phaseOf({ prompt, auto: options.auto, error, index: server.index, answer: prompt.trim() ? question.answer : null });
+  const phase = similar ? "similar" : own;
+  const answer = similar?.answer ?? (["ready", "nothing"].includes(phase) ? question.answer : null);
+  const cards = answer?.cards ?? {};
+  const entries = (answer?.suggestions ?? [])
+    .map((suggestion) => ({ card: cards[suggestion.id], suggestion }))
+    .filter(({ card }) => !dismissed.has(card.id) && (similar || !card.hidden))
+    .filter(({ card }) => options.cover !== "exclude" || !covered(card.safety, options.blur));
+  return { phase, error, answer, entries, count: entries.filter(({ suggestion }) => suggestion.score >= LEAST).length };
 }
 
 /** @param {import("./types.mjs").Job | null | undefined} job @returns {boolean} whether it goes on or is about to */
@@ -111,7 +142,7 @@ export function sliderEnds({ model, low, high }) {
  */
 export function percent(score) {
   if (score <= 0 || score >= 0.01) return `${Math.round(score * 100)}%`;
-  return score < 0.001 ? "<0.1%" : `${(score * 100).toFixed(1)}%`;
+  return score < LEAST ? "<0.1%" : `${(score * 100).toFixed(1)}%`;
 }
 
 /**

@@ -15,6 +15,30 @@ function number(text) {
   return NUMBER.test(trimmed) ? Number(trimmed) : NaN;
 }
 
+/** @param {string} part of a tag @returns {string | null} what stands before its "=", in lower case; null: it has none */
+function keyOf(part) {
+  return part.includes("=") ? part.slice(0, part.indexOf("=")).trim().toLowerCase() : null;
+}
+
+/**
+ * Where a tag says its strengths.
+ * @param {string[]} parts behind its name
+ * @returns {{model: number, clip: number}} places among them; -1: nowhere, it counts as 1
+ */
+function placesOf(parts) {
+  const keys = parts.map(keyOf);
+  const [first = -1, second = -1] = keys.flatMap((key, k) => (key === null ? [k] : []));
+  const te = keys.lastIndexOf("te");
+  const unet = keys.lastIndexOf("unet");
+  const clip = te < 0 ? first : te;
+  return { clip, model: unet >= 0 ? unet : Number.isNaN(number(parts[second])) ? clip : second };
+}
+
+/** @param {string[]} parts behind a tag's name @param {number} at one of `placesOf` @returns {number} NaN for what is no number */
+function strengthAt(parts, at) {
+  return at < 0 ? 1 : number(parts[at].slice(parts[at].indexOf("=") + 1));
+}
+
 /**
  * The LoRA tags of a text, in order; a strength that is no number counts as 1.
  * @param {string} text @returns {Tag[]}
@@ -22,14 +46,10 @@ function number(text) {
 export function findTags(text) {
   const found = [];
   for (const match of text.matchAll(TAG)) {
-    const [name, ...rest] = match[1].split(":");
+    const [name, ...parts] = match[1].split(":");
     if (!name.trim()) continue;
-    const placed = rest.filter((part) => !part.includes("="));
-    const named = Object.fromEntries(rest.map((part) => part.toLowerCase().split("=")).filter((pair) => pair.length > 1));
-    const clip = number(named.te ?? placed[0] ?? "1");
-    const second = number(placed[1]);
-    const unet = "unet" in named ? number(named.unet) : Number.isNaN(second) ? clip : second;
-    const strength = Number.isNaN(unet) ? 1 : unet;
+    const model = strengthAt(parts, placesOf(parts).model);
+    const strength = Number.isNaN(model) ? 1 : model;
     found.push({ name: name.trim(), strength, start: match.index, end: match.index + match[0].length });
   }
   return found;
@@ -148,14 +168,21 @@ export function withoutTerms(bare, words, keep = []) {
 }
 
 /**
- * A prompt with another strength for one LoRA.
+ * A prompt with another strength for one LoRA. That of the text encoder goes along where it was the same; all else that its
+ * tag says stays.
  * @param {string} text @param {string} name @param {number} strength
  */
 export function withStrength(text, name, strength) {
-  return text.replace(TAG, (tag) => {
-    const [found] = findTags(tag);
-    const kind = tag.slice(1, tag.indexOf(":"));
-    return found && found.name.toLowerCase() === name.toLowerCase() ? `<${kind}:${found.name}:${written(strength)}>` : tag;
+  return text.replace(TAG, (tag, inside) => {
+    const [own, ...parts] = inside.split(":");
+    if (own.trim().toLowerCase() !== name.toLowerCase()) return tag;
+    const { model, clip } = placesOf(parts);
+    const together = strengthAt(parts, clip) === strengthAt(parts, model);
+    for (const at of together ? [model, clip] : [model]) {
+      if (at >= 0) parts[at] = parts[at].slice(0, parts[at].indexOf("=") + 1) + written(strength);
+    }
+    if (model < 0) parts.unshift(written(strength));
+    return `${tag.slice(0, tag.indexOf(":"))}:${[own, ...parts].join(":")}>`;
   });
 }
 

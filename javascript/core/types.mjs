@@ -86,15 +86,16 @@
  * @property {() => string} baseModel checkpoint or base model; "" if none is known
  * @property {(choice: Choice) => void | Promise<void>} insert one undo step; the focus stays where
  *   it is; throws a sentence for the user where it cannot
- * @property {(name: string, card: Card | null, partner?: string) => void | Promise<void>} remove one of `active`, with its
- *   other half and the trigger words that came with it; without card it is unknown
+ * @property {(name: string, partner?: string) => void | Promise<void>} remove one of `active`, with its other half and the
+ *   trigger words that came with it
  * @property {((name: string, strength: number, partner?: string) => void | Promise<void>)=} setStrength of one in use, and of
  *   its other half; absent: cannot
  * @property {((choice: Choice) => string)=} halves what its user must know of where the halves of a pair go; "": each to its
  *   own model; absent: only the high-noise half is inserted
  * @property {boolean=} tags whether LoRAs are named in the prompt by their file name alone
  * @property {string=} language "en" or "zh"; absent: the browser's
- * @property {Record<string, string>=} strings texts that this host says differently, by their names in `texts.mjs`
+ * @property {Record<"en" | "zh", Record<string, string>>=} strings texts that this host says differently, by language and by
+ *   their names in `texts.mjs`
  * @property {Preferences=} preferences where to keep what the user chose; absent: the browser's storage
  *
  * @typedef {{get: (name: string) => string | null, set: (name: string, value: string) => void}} Preferences

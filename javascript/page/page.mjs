@@ -1,7 +1,7 @@
 /** The page of `lorarec serve`: a prompt, and the panel beside it. */
 
 import { Client } from "../core/client.mjs";
-import { fill, make } from "../core/dom.mjs";
+import { copy, fill, make } from "../core/dom.mjs";
 import { mount } from "../core/panel.mjs";
 import { PromptBox } from "../core/prompt_box.mjs";
 import { Options } from "../core/options.mjs";
@@ -9,6 +9,7 @@ import { languageOf, speaker } from "../core/texts.mjs";
 
 const DRAFT = "lorarec.draft";
 const TOKEN = "lorarec.token";
+const SAID = 2000; // milliseconds for which the button says how copying went
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -69,7 +70,11 @@ async function start() {
   const keep = () => sessionStorage.setItem(DRAFT, JSON.stringify(fields.map((field) => field.value)));
   fields.forEach((field) => field.addEventListener("input", keep));
 
-  byId("copy").addEventListener("click", () => navigator.clipboard?.writeText(prompt.value));
+  const button = byId("copy");
+  button.addEventListener("click", async () => {
+    fill(button, say((await copy(prompt.value)) ? "copied" : "notCopied"));
+    setTimeout(() => fill(button, say("pageCopy")), SAID);
+  });
   mount(byId("panel"), {
     client,
     host: {
@@ -82,7 +87,7 @@ async function start() {
       baseModel: () => base.value,
       tags: true,
       insert: (choice) => box.insert(choice),
-      remove: (name, card) => box.remove(name, card),
+      remove: (name) => box.remove(name),
       setStrength: (name, strength) => box.setStrength(name, strength),
     },
   });

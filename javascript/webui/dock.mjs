@@ -9,6 +9,9 @@ const LEAST = 160; // pixels
 const ROOM = "lorarec-made-room"; // class of the page's body while a panel stands beside it
 const STYLES = ["../core/panel.css", "./dock.css"];
 
+/** @type {Set<Dock>} all that stand on the page */
+const docks = new Set();
+
 /** Links to our styles, for the page or a shadow tree in it. */
 export function styles() {
   return STYLES.map((file) => make("link", { rel: "stylesheet", href: new URL(file, import.meta.url).href }));
@@ -24,7 +27,6 @@ export class Dock {
   constructor(id, preferences, title, appeared) {
     this._preferences = preferences;
     this._appeared = appeared;
-    this._showed = false;
     this.content = make("div.lorarec-content");
     this.body = make("div.lorarec-body");
     this.body.attachShadow({ mode: "open" }).append(...styles(), this.content);
@@ -43,6 +45,7 @@ export class Dock {
     this.body.addEventListener("pointerup", () => this._resized());
     this._watch = new IntersectionObserver(() => this._settle()); // tells when its tab comes and goes
     this._watch.observe(this.element);
+    docks.add(this);
   }
 
   /** @returns {boolean} whether it can be looked at: of a hidden tab or a folded panel nothing needs to work */
@@ -58,16 +61,16 @@ export class Dock {
   }
 
   remove() {
+    docks.delete(this);
     this._watch.disconnect();
     this.element.remove();
     this._settle();
   }
 
   _settle() {
-    const shows = this.showing;
-    if (shows !== this._showed) document.body.classList.toggle(ROOM, shows && this.element.classList.contains("lorarec-beside"));
-    this._showed = shows;
-    if (shows) this._appeared();
+    // Of two tabs the one that comes may be told before the one that goes.
+    document.body.classList.toggle(ROOM, [...docks].some((dock) => dock.showing && dock.element.classList.contains("lorarec-beside")));
+    if (this.showing) this._appeared();
   }
 
   _resized() {

@@ -118,7 +118,7 @@ class Tab {
       active: () => tags.active(),
       baseModel: page.checkpoint,
       insert: (choice) => tags.insert(choice),
-      remove: (lora, card) => tags.remove(lora, card),
+      remove: (lora) => tags.remove(lora),
       setStrength: (lora, strength) => tags.setStrength(lora, strength),
       tags: true,
       language: page.language(),

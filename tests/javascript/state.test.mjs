@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { arrange, covered, percent, phaseOf, sliderEnds, staying, whyNot } from "../../javascript/core/state.mjs";
+import { arrange, covered, percent, phaseOf, sceneOf, sliderEnds, staying, whyNot } from "../../javascript/core/state.mjs";
 
 const index = (stage, state = "idle") => ({ stage, version: "1", loras: 1, folders: 1, notices: [], job: { job: "index", state, progress: null, error: "" } });
 const answer = (scores, more = {}) => ({
@@ -62,6 +62,40 @@ test("the held card never moves and nothing comes twice", () => {
       }
     }
   }
+});
+
+const cards = (...ids) => Object.fromEntries(ids.map((id) => [id, { id, hidden: id === "hidden", safety: id === "explicit" ? id : "safe" }]));
+const scores = [["a", 0.5], ["b", 0.01], ["hidden", 0.2], ["explicit", 0.1], ["gone", 0.1], ["c", 0.0004]];
+const scene = (more = {}) =>
+  sceneOf({
+    prompt: "a",
+    question: { answer: { ...answer(scores), cards: cards(...scores.map(([id]) => id)) }, error: null },
+    server: { index: index("full"), error: null },
+    options: { auto: true, blur: "safe", cover: "blur" },
+    similar: null,
+    dismissed: new Set(["gone"]),
+    ...more,
+  });
+const ids = ({ entries }) => entries.map(({ card }) => card.id);
+
+test("cards are left out as the user said, and what fits next to nothing is not counted", () => {
+  const { phase, count, ...all } = scene();
+  assert.deepEqual([phase, count, ids(all)], ["ready", 3, ["a", "b", "explicit", "c"]]);
+  assert.deepEqual(ids(scene({ options: { auto: true, blur: "safe", cover: "exclude" } })), ["a", "b", "c"]);
+});
+
+test("similar ones stand instead of the suggestions, hidden ones among them", () => {
+  const similar = { card: cards("a").a, answer: { ...answer([["hidden", 0.5]]), cards: cards("hidden") } };
+  const shown = scene({ similar, question: { answer: null, error: new Error("no") } });
+  assert.deepEqual([shown.phase, ids(shown)], ["similar", ["hidden"]]);
+});
+
+test("an index that cannot be looked at is an error only while nothing is on screen", () => {
+  const server = { index: null, error: new Error("gone") };
+  assert.equal(scene({ server }).phase, "ready");
+  assert.equal(scene({ server, question: { answer: null, error: null } }).phase, "error");
+  const failed = scene({ question: { ...scene(), error: new Error("no") } });
+  assert.deepEqual([failed.phase, failed.error.message, failed.entries], ["error", "no", []]);
 });
 
 test("previews above the level are covered, unknown ones are not", () => {

@@ -6,12 +6,13 @@ import { difference, findTags, insertionPoint, missingWords, tagName, withoutTag
 const read = (text) => findTags(text).map(({ name, strength }) => [name, strength]);
 
 test("tags are read as the WebUI reads them", () => {
-  assert.deepEqual(read("a <lora:b:0.8>, <LYCO:c> <lora:d:te=0.2:unet=0.6> <lora:e:.5:1.2> <lora: :1> <lora:f:oops>"), [
+  assert.deepEqual(read("a <lora:b:0.8>, <LYCO:c> <lora:d:te=0.2:unet=0.6> <lora:e:.5:1.2> <lora: :1> <lora:f:oops> <lora:g: unet =0.4:lbw=A>"), [
     ["b", 0.8],
     ["c", 1],
     ["d", 0.6],
     ["e", 1.2],
     ["f", 1],
+    ["g", 0.4],
   ]);
 });
 
@@ -80,7 +81,24 @@ test("what a host puts before a tag comes and goes with it", () => {
 });
 
 test("only the strength of one tag changes", () => {
-  assert.equal(withStrength("<lora:x:1>, <lyco:y:0.5:1>", "Y", 0.333), "<lora:x:1>, <lyco:y:0.33>");
+  assert.equal(withStrength("<lora:x:1>, <lyco:y:0.5:1>", "Y", 0.333), "<lora:x:1>, <lyco:y:0.5:0.33>");
+  const cases = [
+    ["<lora:x>", "<lora:x:0.6>"],
+    ["<lora:x:oops>", "<lora:x:0.6>"],
+    ["<lora: x :0.8:0.5:lbw=OUTALL>", "<lora: x :0.8:0.6:lbw=OUTALL>"],
+    ["<lora:x:0.8:0.8:lbw=1,0,1:step=5-20>", "<lora:x:0.6:0.6:lbw=1,0,1:step=5-20>"],
+    ["<lora:x:lbw=OUTALL>", "<lora:x:0.6:lbw=OUTALL>"],
+    ["<lora:x:0.8:MIDD>", "<lora:x:0.6:MIDD>"],
+    ["<lora:x:te=0.5:unet=0.9>", "<lora:x:te=0.5:unet=0.6>"],
+    ["<lora:x:te=0.5:UNET=0.50:dyn=64>", "<lora:x:te=0.6:UNET=0.6:dyn=64>"],
+    ["<lora:x:0.7:unet=0.9>", "<lora:x:0.7:unet=0.6>"],
+    ["<lora:x:te=0.5>", "<lora:x:te=0.6>"],
+    ["<lora:x:0.8:te=0.5>", "<lora:x:0.8:te=0.6>"],
+  ];
+  for (const [given, wanted] of cases) {
+    assert.equal(withStrength(given, "x", 0.6), wanted);
+    assert.deepEqual(read(wanted), [["x", 0.6]]);
+  }
 });
 
 test("a difference leads from one text to the other", () => {

@@ -51,13 +51,49 @@ def test_auto_off_waits_to_be_asked(page: Any) -> None:
 
 def test_history_can_be_switched_off_and_on(page: Any, server: Any) -> None:
     page.click(".lr-icon-button[aria-expanded]")
-    page.wait("document.querySelector('.lr-options input[type=checkbox]')")
+    page.wait("document.querySelector('.lr-option:not([hidden]) input[type=checkbox]')")
     page.click(".lr-options input[type=checkbox]")
     page.wait("document.querySelector('.lr-hints').innerText.includes('History is off')")
     assert server.ask("/history")["enabled"] is False
     page.run("[...document.querySelectorAll('.lr-hint .lr-small')].at(-1).click()")
     page.wait("!document.querySelector('.lr-hints').innerText.includes('History is off')")
     assert server.ask("/history")["enabled"] is True
+    assert page.run("document.querySelector('.lr-options input[type=checkbox]').checked"), "the box follows the hint"
+
+
+def test_a_switch_that_fails_is_not_shown_as_done(page: Any) -> None:
+    page.click(".lr-icon-button[aria-expanded]")
+    page.wait("document.querySelector('.lr-option:not([hidden]) input[type=checkbox]')")
+    page.run(
+        "(() => { const real = fetch; globalThis.fetch = (path, init) => init?.method === 'PUT'"
+        "? Promise.resolve(Response.json({error: {code: 'x', message: 'no room'}}, {status: 507}))"
+        ": real(path, init); })()"
+    )
+    page.click(".lr-options input[type=checkbox]")
+    page.wait("document.querySelector('.lr-status').innerText === 'no room'")
+    assert page.run("document.querySelector('.lr-options input[type=checkbox]').checked")
+
+
+def test_options_leave_what_is_shown(written: Any, ids: Any) -> None:
+    written.click('.lr-card:last-child [aria-label="Not for this prompt"]')
+    written.wait("document.querySelector('.lr-status').innerText.startsWith('Not for this prompt')")
+    written.click('.lr-card [aria-label="Similar LoRAs"]')
+    written.wait(f"{PHASE} === 'similar'")
+    written.click(".lr-icon-button[aria-expanded]")
+    before = ids()
+    written.run("globalThis.kept = document.querySelector('.lr-card'); 0")
+    for place, value in ((0, "explicit"), (1, "omit"), (2, "zh")):
+        written.run(f"document.querySelectorAll('.lr-option select')[{place}].focus()")
+        choose(written, place, value)
+        if place < 2:
+            assert written.run("globalThis.kept.isConnected")
+        assert written.run(f"document.activeElement === document.querySelectorAll('.lr-option select')[{place}]")
+        assert not written.run("document.querySelector('.lr-options').hidden")
+        assert written.run(PHASE) == "similar" and ids() == before
+    assert "与" in written.text(".lr-summary"), "it speaks another language at once"
+    assert written.run("document.querySelector('.lr-status').innerText").startswith("Not for this prompt")
+    written.click(".lr-line .lr-small")  # Undo
+    written.wait("document.querySelector('.lr-status').innerText.startsWith('已恢复推荐')")
 
 
 def test_chinese(written: Any) -> None:

@@ -154,6 +154,20 @@ def test_an_emptied_prompt_empties_the_panel(written: Any) -> None:
     assert written.count(".lr-card") == 0
 
 
+def test_an_emptied_prompt_waits_for_no_answer(written: Any) -> None:
+    written.run(
+        "(() => { const real = fetch; globalThis.fetch = (path, init) => path.endsWith('/suggestions')"
+        "? new Promise((_, no) => init.signal.addEventListener('abort', () => no(init.signal.reason)))"
+        ": real(path, init); })()"
+    )
+    written.type(", night")
+    written.wait("document.querySelector('.lr-panel[aria-busy]')")
+    written.press("a", 65, modifiers=2, commands=("selectAll",))
+    written.press("Backspace", 8)
+    written.wait(f"{PHASE} === 'empty'")
+    assert not written.count("[aria-busy]")
+
+
 def test_nothing_fits(page: Any) -> None:
     page.click("#prompt")
     page.type("quarterly sales spreadsheet")

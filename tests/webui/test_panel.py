@@ -177,7 +177,16 @@ def test_the_page_of_settings_moves_it_and_speaks_for_it(page: Any, host: Any) -
         page.wait(f"{dock} && getComputedStyle({dock}).position === 'fixed'", 30)
         page.wait(f"{dock}.querySelector('summary').innerText.includes('推荐')")
         edge = f"{dock}.getBoundingClientRect().left"
-        page.wait(f"document.querySelector('#txt2img_generate').getBoundingClientRect().right < {edge}")
+        room = f"document.querySelector('#txt2img_generate').getBoundingClientRect().right < {edge}"
+        page.wait(room)
+        for tab in ("img2img", "txt2img"):  # to another tab and back
+            page.run(
+                f"[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === '{tab}').click()"
+            )
+            page.wait(f"document.querySelector('#lorarec_{tab}').getClientRects().length")
+            page.run("new Promise((done) => setTimeout(done, 300))")  # both tabs are told
+            page.wait("document.body.classList.contains('lorarec-made-room')")
+        page.wait(room)
         host.ask("set", name="lorarec_place", value="not at all")
         page.go(host.url)
         page.wait(f"document.querySelector({json.dumps(BOX)}) && opts.lorarec_place === 'not at all'", 30)
