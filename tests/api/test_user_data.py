@@ -112,11 +112,37 @@ def test_counting_showing_exporting_and_deleting(client, made):
     assert client.get("/history")["counts"]["generations"] == 0 and lines(client("GET", "/history/export")) == []
 
 
+def test_words_of_prompts_are_taken_as_they_stand(client, made):
+    for seed, prompt in enumerate(("a (red:1.2) coat", "a red12 coat", "A (RED:1.2) HAT")):
+        client.recommender.memory.record_generation(made(prompt, "red_knight", seed=seed))
+    shown = client.get("/history/generations", text="(red:1.2)")["generations"]
+    assert [one["prompt"] for one in shown] == ["a (red:1.2) coat", "A (RED:1.2) HAT"]
+    assert len(client.get("/history/generations", text="")["generations"]) == 3
+    assert client("GET", "/history/generations", query={"text": ["a"], "pattern": ["a"]}).code == "usage_error"
+    assert client.post("/history/delete", {"text": "(red:1.2)"})["generations"] == 2
+    assert client.get("/history")["counts"]["generations"] == 1
+
+
+def test_patterns_are_for_those_of_this_machine(client, made):
+    """One that is made for it keeps Python's engine, and with it the whole program, busy for as long as it likes."""
+    client.recommender.memory.record_generation(made("a, " * 15, "red_knight"))
+    endless = r"((\w|[, ])+)+!$"
+    elsewhere = {"peer": "192.168.1.77"}
+    for reply in (
+        client("GET", "/history/generations", query={"pattern": [endless]}, **elsewhere),
+        client("POST", "/history/delete", {"pattern": endless}, **elsewhere),
+    ):
+        assert (reply.status, reply.code, reply.json["error"]["field"]) == (403, "not_from_here", "pattern")
+    shown = client("GET", "/history/generations", query={"text": ["A, A"]}, **elsewhere)
+    assert len(shown.json["generations"]) == 1
+    assert client("POST", "/history/delete", {"text": "A, A"}, **elsewhere).json["generations"] == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        *({}, {"everything": False}, {"lora": ""}, {"pattern": ""}, {"pattern": "("}),
-        *({"everything": True, "since": 1.0}, {"everything": True, "pattern": "a"}),
+        *({}, {"everything": False}, {"lora": ""}, {"text": ""}, {"pattern": ""}, {"pattern": "("}),
+        *({"everything": True, "since": 1.0}, {"everything": True, "pattern": "a"}, {"everything": True, "text": "a"}),
     ],
 )
 def test_nobody_deletes_by_mistake(client, made, body):

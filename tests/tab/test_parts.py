@@ -5,21 +5,31 @@ from __future__ import annotations
 import ast
 import re
 import string
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lorarec.errors import UsageError
 from lorarec.jobs import JobState
 from lorarec.settings import OPTIONS, Settings
-from lorarec.tab import charts, jobs, markup, prompts, recommend, settings
+from lorarec.tab import charts, history, jobs, markup, prompts, recommend, settings
+from lorarec.tab.compat import Ui
 from lorarec.tab.texts import TEXTS, speaker
 from lorarec.types import Progress
 
 NASTY = "\"><script>alert(1)</script>' onload=x &amp; \ud800"
 FOLDER = Path(markup.__file__).parent
 say = speaker("en")
+
+
+@pytest.fixture
+def ui(monkeypatch):
+    """Makes a `Ui` over a Gradio that has nothing but a version: ``ui(machine=True)``."""
+    monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(__version__="4.40.0", update=lambda **changes: changes))
+    return lambda language="en", **given: Ui(speaker(language), lambda text: text.replace("/home/me/", "me/"), **given)
 
 
 class Seen(HTMLParser):
@@ -168,3 +178,18 @@ def test_every_text_that_is_asked_for_exists():
                 if isinstance(first, ast.Constant):
                     asked.add(first.value)
     assert len(asked) > 100 and asked <= set(TEXTS)
+
+
+@pytest.mark.parametrize("error", [UsageError("/home/me/loras is not there"), OSError("/home/me/loras is not there")])
+def test_what_went_wrong_names_no_folders(ui, error):
+    def fail():
+        raise error
+
+    *_, said = ui()._guarded(fail, 2)()
+    assert "me/loras is not there" in said and "/home/me" not in said
+
+
+@pytest.mark.parametrize(("machine", "name"), [(True, "pattern"), (False, "text")])
+def test_words_of_prompts_are_a_pattern_only_on_this_machine(ui, machine, name):
+    assert history.part(ui(machine=machine), None, "", "", "", " red.* ") == {name: "red.*"}
+    assert history.part(ui(machine=machine), None, "", "", "", " ") == {}
