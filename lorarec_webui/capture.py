@@ -48,7 +48,7 @@ class Capture:
 
         from lorarec.history.harvest.readers import read_generation
 
-        memory = self._door.recommender().memory
+        memory = self._door.keeper.get().memory
         given = {str(key): value for key, value in texts.items() if isinstance(value, str)}
         made = read_generation(given, memory.links.known)
         if made is not None:

@@ -49,12 +49,11 @@ def run(args: argparse.Namespace) -> int:
     check_folders(args)
     with tempfile.TemporaryDirectory(prefix="lorarec-ui-") as cache:
         _gradio(cache)
-        keeper = Keeper(lambda: Recommender.open(args.loras, args.data))
+        keeper = Keeper(lambda: Recommender.open(args.loras, args.data), scan=True)
         try:
             recommender = keeper.get()
-            context = Context(keeper.get, keeper.reopen)
+            context = Context(keeper)
             page = _launch(context, args, auth)
-            recommender.start_refresh()
             remarks(recommender.notices)
             print(page.local_url, flush=True)
             try:
