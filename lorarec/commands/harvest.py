@@ -11,18 +11,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from ..errors import UsageError
 from ..present import print_json, remark
 from ..progress import progress
+from ..settings import adopt
 from .arguments import add_json
 from .common import opened, own_command
 from .linked import index_loras, learn, show_counts, show_links, show_problems
 
 if TYPE_CHECKING:
     from ..history.harvest.harvest import HarvestReport
-    from ..recommender import Recommender
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +46,15 @@ def run(args: argparse.Namespace) -> int:
                 f"no image folder is known; name those with your images: {own_command()} harvest DIR, "
                 "or set them with `settings set images`"
             )
+        for folder in folders:
+            if not folder.is_dir():
+                remark(f"{folder} is not there; connect its drive, or change that with `settings set images`")
         index_loras(recommender)
         with progress() as meter:
             report = recommender.memory.harvest(folders, meter)
             learn(recommender, meter)
-        _remember(args, recommender)
+        if adopt(recommender.data_dir, "images", args.folders):
+            remark("these image folders are now the default; change that with `settings set images`")
     if args.json:
         print_json(report)
     else:
@@ -71,13 +73,3 @@ def _print(report: HarvestReport) -> None:
     show_counts("images read by", {**report.readers, **{name: count for name, count in left.items() if count}})
     show_links(report)
     show_problems(report.problems)
-
-
-def _remember(args: argparse.Namespace, recommender: Recommender) -> None:
-    """Keep the folders of the command line in the settings if those name none yet."""
-    from ..settings import read, save
-
-    if args.folders and not recommender.settings.images and not read(recommender.data_dir).problem:
-        folders = tuple(str(Path(name).resolve()) for name in args.folders)
-        save(recommender.data_dir, replace(recommender.settings, images=folders))
-        remark("these image folders are now the default; change that with `settings set images`")

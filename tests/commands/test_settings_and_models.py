@@ -35,6 +35,17 @@ def test_lora_folders_are_kept_absolute(call, tmp_path: Path, monkeypatch: pytes
     assert load(tmp_path).loras == (str(tmp_path.resolve() / "one"), str(tmp_path.resolve() / "two"))
 
 
+def test_folders_of_images_and_encoders_too_but_no_models_name(call, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    call("settings", "set", "images", "mine", "not there", "--data", tmp_path)
+    call("settings", "set", "encoder_semantic", "mine", "--data", tmp_path)
+    call("settings", "set", "encoder_artistic", "someone/model", "--data", tmp_path)
+    stored = load(tmp_path)
+    assert stored.images == (str(tmp_path / "mine"), str(tmp_path / "not there"))
+    assert (stored.encoder_semantic, stored.encoder_artistic) == (str(tmp_path / "mine"), "someone/model")
+
+
 def test_a_value_out_of_bounds_changes_nothing(call, tmp_path: Path) -> None:
     call("settings", "set", "top", 8, "--data", tmp_path)
     done = call("settings", "set", "top", 5000, "--data", tmp_path)

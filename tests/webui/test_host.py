@@ -192,6 +192,21 @@ def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["after the reload"])
 
 
+def test_a_mistake_in_the_settings_ends_no_remembering(host: Any) -> None:
+    file = host.data / "settings.json"
+    right = file.read_text(encoding="utf-8")
+    try:
+        for number, (wrong, prompt) in enumerate((({"top": 0}, "in spite of it"), ({"history": "of"}, "nobody knows"))):
+            file.write_text(json.dumps({**json.loads(right), **wrong}), encoding="utf-8")
+            text = INFO.format(prompt=prompt, seed=200 + number)
+            host.ask("save", folder="outputs/txt2img-images", name=f"20{number}", text=text)
+            eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["in spite of it"])
+        time.sleep(0.5)
+        assert generations(host)[-1]["prompt"] == "in spite of it"
+    finally:
+        file.write_text(right, encoding="utf-8")
+
+
 @pytest.fixture(scope="module", params=sorted(HOSTS))
 def guarded(request: pytest.FixtureRequest, start: Any) -> Any:
     """A host with a login for two people, and its own API's user."""
