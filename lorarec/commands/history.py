@@ -24,8 +24,9 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from ..database import FILE
-from ..errors import NotIndexed, UnknownLora, UsageError
+from ..errors import UsageError
 from ..host import PlainHost
+from ..naming import remembered
 from ..present import console, number, plain, print_json, remark
 from ..readable import minute, short
 from .arguments import add_json
@@ -33,7 +34,6 @@ from .common import change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:
-    from ..history.store import History
     from ..recommender import Recommender
     from ..types import PastGeneration
 
@@ -86,22 +86,12 @@ def _amount(text: str) -> int:
     return int(text)
 
 
-def _named(history: History, recommender: Recommender, name: str) -> str:
-    """The id of an installed LoRA, or a name as images have it."""
-    try:
-        return recommender.find(name).id
-    except (UnknownLora, NotIndexed) as error:
-        if name and (history.past(lora=name, limit=1) or any(name == row.name for row in history.usage())):
-            return name
-        raise UnknownLora(f"{error}; nor does the history have that name") from None
-
-
 # -- show -------------------------------------------------------------------------------------------------------------
 
 
 def _show(args: argparse.Namespace, recommender: Recommender) -> int:
     history = recommender.memory.history
-    lora = None if args.lora is None else _named(history, recommender, args.lora)
+    lora = None if args.lora is None else remembered(recommender, args.lora)
     past = history.past(
         since=args.since,
         until=args.until,
@@ -216,7 +206,7 @@ def _delete(args: argparse.Namespace, recommender: Recommender) -> int:
         raise UsageError("--all deletes everything; leave it out to delete a part of it")
     if not args.all and not part:
         raise UsageError("say what to delete: --since, --until, --lora, --pattern, or --all")
-    lora = None if args.lora is None else _named(history, recommender, args.lora)
+    lora = None if args.lora is None else remembered(recommender, args.lora)
     period = {"since": args.since, "until": args.until, "lora": lora, "pattern": args.pattern}
     if not args.yes:
         amount = history.counts().generations if args.all else len(history.past(**period))

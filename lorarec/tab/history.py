@@ -15,7 +15,8 @@ from ..api.fields import Nothing
 from ..api.history import Deletion, HistoryState, Period, Switch
 from ..api.wire import decode_body, encode
 from ..commands.moments import moment
-from ..errors import NotIndexed, UnknownLora, UsageError
+from ..errors import UsageError
+from ..naming import remembered
 from ..present import number
 from ..readable import minute
 from ..types import PastGeneration
@@ -149,21 +150,10 @@ def part(ui: Ui, context: Context, since: str, until: str, lora: str, words: str
             except argparse.ArgumentTypeError as error:
                 raise UsageError(str(error)) from None
     if name := (lora or "").strip():
-        found["lora"] = _named(context, name)
+        found["lora"] = remembered(context.recommender(), name)
     if text := (words or "").strip():
         found["pattern" if ui.machine else "text"] = text
     return found
-
-
-def _named(context: Context, name: str) -> str:
-    """The id of an installed LoRA, or a name as images have it."""
-    recommender = context.recommender()
-    try:
-        return recommender.find(name).id
-    except (UnknownLora, NotIndexed) as error:
-        if recommender.memory.history.past(lora=name, limit=1):
-            return name
-        raise UnknownLora(f"{error}; nor does the history have that name") from None
 
 
 def described(what: dict[str, Any], context: Context, say: Say) -> str:

@@ -10,7 +10,7 @@ import pytest
 from lorarec.api.settings import EDITABLE, TRUSTED
 from lorarec.encode.loans import Head
 from lorarec.settings import OPTIONS, Settings, load
-from lorarec.types import EventKind
+from lorarec.types import Event, EventKind
 
 # Names folders or models of this machine: never to be changed by a request.
 LOCAL = {"loras", "images", "encoder_semantic", "encoder_artistic", "encoder_technical"}
@@ -39,6 +39,19 @@ def test_what_was_said_can_be_asked(client):
     assert client.get("/loras", search="raincoat")["loras"][0]["opinion"] == 1
     client.post("/events", {"kind": "show", "lora": moon})
     assert client.get("/feedback")["hidden"] == []
+
+
+def test_what_was_said_of_a_lora_that_is_gone_can_be_taken_back(client):
+    gone = "0123456789abcdef"
+    history = client.recommender.memory.history
+    for kind in ("hide", "like"):
+        history.add_event(Event(kind=EventKind(kind), lora=gone, at=1.0))
+    assert client.get("/feedback") == {"liked": [gone], "disliked": [], "hidden": [gone]}
+    for kind in ("show", "neutral", "undismiss"):
+        assert client.post("/events", {"kind": kind, "lora": gone})["stored"]
+    assert client.get("/feedback") == {"liked": [], "disliked": [], "hidden": []}
+    assert client("POST", "/events", {"kind": "hide", "lora": gone}).code == "unknown_lora"
+    assert client("POST", "/events", {"kind": "show", "lora": "f" * 16}).code == "unknown_lora"
 
 
 @pytest.mark.parametrize(
