@@ -29,7 +29,7 @@ from ..host import PlainHost
 from ..naming import remembered
 from ..present import console, number, plain, print_json, remark
 from ..readable import minute, short
-from .arguments import add_json
+from .arguments import MOST, add_json, refuse_others, whole
 from .common import change_settings, opened, own_command
 from .moments import since, until
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lora", metavar="NAME", help="show, delete: only with this LoRA")
     parser.add_argument("--pattern", metavar="TEXT", help="show, delete: only prompts that match this")
     parser.add_argument("--project", metavar="NAME", help="show: only of this project")
-    parser.add_argument("--limit", type=_amount, metavar="N", help=f"show: how many at most (default: {LIMIT})")
+    parser.add_argument("--limit", type=whole(1, MOST), metavar="N", help=f"show: how many at most (default: {LIMIT})")
     parser.add_argument("--all", action="store_true", help="delete: everything")
     parser.add_argument("--yes", action="store_true", help="delete: do not ask")
     add_json(parser)
@@ -70,20 +70,11 @@ def run(args: argparse.Namespace) -> int:
         UsageError: an option makes no sense here, or nobody agreed to a deletion.
         UnknownLora: neither an installed LoRA nor one in the history has that name.
     """
-    for name in sorted(set().union(*_TAKES.values()) - _TAKES[args.action]):
-        value = getattr(args, name)
-        if value is not None and value is not False:
-            raise UsageError(f"history {args.action} takes no {'file' if name == 'file' else '--' + name}")
+    refuse_others(args, "history", _TAKES)
     if args.action in ("on", "off"):
         return _switch(args)
     with opened(args) as recommender:
         return {"show": _show, "export": _export, "delete": _delete}[args.action](args, recommender)
-
-
-def _amount(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
 
 
 # -- show -------------------------------------------------------------------------------------------------------------

@@ -73,6 +73,24 @@ def test_list_names_what_is_missing_and_what_to_do(call, tmp_path: Path) -> None
     assert "absent/encoder" in " ".join(call("models", "list", "--data", tmp_path).out.split())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--lens", "semantic"), "--lens"),
+        (("list", "--mirror", "https://m.example"), "--mirror"),
+        (("list", "--yes"), "--yes"),
+        (("list", "speed"), "name"),
+        (("use", "quality", "--yes"), "--yes"),
+        (("use", "quality", "--mirror", "https://m.example"), "--mirror"),
+        (("pull", "a/b", "--lens", "semantic"), "--lens"),
+    ],
+)
+def test_options_of_other_actions_are_refused(call, tmp_path: Path, arguments: tuple, said: str) -> None:
+    done = call("models", *arguments, "--data", tmp_path)
+    assert done.code == 2 and done.err == f"lorarec: models {arguments[0]} takes no {said}\n"
+    assert not (tmp_path / "settings.json").exists()
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     """A hub that notes what is downloaded."""
@@ -111,6 +129,16 @@ def test_pull_asks_on_a_terminal(call, hub, tmp_path: Path, monkeypatch, answer:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert call("models", "pull", "a/b", "--data", tmp_path).code == 0
     assert len(hub) == downloads
+
+
+def test_pull_gets_what_a_profile_lacks(call, hub, tmp_path: Path) -> None:
+    from lorarec.encode.profiles import PROFILES
+
+    call("settings", "set", "encoder_semantic", "absent/encoder", "--data", tmp_path)
+    assert call("models", "pull", "quality", "--yes", "--data", tmp_path).code == 0
+    names = [name for name, _, _ in hub]
+    assert names and set(names) <= set(PROFILES["quality"].values()) and len(names) == len(set(names))
+    assert load(tmp_path) == Settings(encoder_semantic="absent/encoder"), "it is not chosen by that"
 
 
 def test_a_hub_out_of_reach_is_1(call, hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
