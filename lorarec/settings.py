@@ -225,7 +225,7 @@ def adopt(data_dir: Path, name: str, folders: Iterable[str | os.PathLike[str]]) 
         StorageError: the data folder cannot be written.
     """
     found = read(data_dir)
-    given = tuple(map(os.fspath, folders))
+    given = tuple(os.fspath(folder) for folder in folders)
     if not given or getattr(found.settings, name) or found.problem:
         return False
     change(data_dir, lambda now: msgspec.structs.replace(now, **{name: given}))
