@@ -46,9 +46,6 @@ def run(args: argparse.Namespace) -> int:
                 f"no image folder is known; name those with your images: {own_command()} harvest DIR, "
                 "or set them with `settings set images`"
             )
-        for folder in folders:
-            if not folder.is_dir():
-                remark(f"{folder} is not there; connect its drive, or change that with `settings set images`")
         index_loras(recommender)
         with progress() as meter:
             report = recommender.memory.harvest(folders, meter)
