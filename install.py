@@ -31,7 +31,7 @@ if sys.version_info < (3, 10):  # noqa: UP036 - this file meets whatever Python 
     sys.exit(0)
 
 STATE = Path(__file__).resolve().parent / ".install-state.json"
-DAY = 86_400.0  # seconds
+HOUR, DAY = 3_600.0, 86_400.0  # seconds
 Versions = dict[str, str]  # normalised distribution name -> version
 
 # What hosts pin or build around. Never brought in by us, not even where it is absent.
@@ -304,10 +304,12 @@ def recall(have: Versions, now: float) -> dict[str, str]:
 
 def remember(have: Versions, left_out: dict[str, str], now: float, gained: Mapping[str, str] = {}) -> None:
     """Keep what was left out, so that the next start of the host does not ask in vain, and all that was ever added."""
-    days = 1 if UNREACHABLE in left_out.values() else 90
+    wait = 90 * DAY
+    if UNREACHABLE in left_out.values():
+        wait = HOUR if any(part.required and left_out.get(part.name) == UNREACHABLE for part in PARTS) else DAY
     before = kept().get("added")
     added = {**(before if isinstance(before, dict) else {}), **gained}  # for those who want to be rid of it again
-    entry = {"key": key(have), "left_out": left_out, "until": now + days * DAY, "added": added}
+    entry = {"key": key(have), "left_out": left_out, "until": now + wait, "added": added}
     with contextlib.suppress(OSError):  # a folder that cannot be written: the next start tries again
         STATE.write_text(json.dumps({sys.prefix: entry}, indent=1), encoding="utf-8")
 
@@ -322,17 +324,21 @@ def report(left_out: dict[str, str]) -> None:
         say(f"left out {', '.join(names)}: {why}. {cost}")
 
 
-def main() -> int:
-    """Install what is missing. Always 0."""
+def main(now: bool = False) -> int:
+    """Install what is missing; ``now``: also what could not be had a short while ago. Always 0."""
     have = installed()
     for part in PARTS:
         name = provider(part, have)
         if name and older(have[name], part.floor):
             say(f"{name} {have[name]} is older than {part.floor} and is left alone. Without it: {part.cost}")
     missing = [part for part in PARTS if not present(part, have)]
-    left_out = recall(have, time.time())
-    if all(part.name in left_out and not part.required for part in missing):
+    left_out = {} if now else recall(have, time.time())
+    # Parts that it cannot do without are asked for at every start, but not while nothing can be reached: each try takes
+    # a host without network several seconds.
+    if all(part.name in left_out and (not part.required or left_out[part.name] == UNREACHABLE) for part in missing):
         report({part.name: left_out[part.name] for part in missing})
+        if UNREACHABLE in left_out.values():
+            say("it was not asked again so soon; `python install.py --now` does.")
         return 0
     say(f"looking for {', '.join(part.name for part in missing)} ...")
     with tempfile.TemporaryDirectory() as folder:
@@ -357,7 +363,7 @@ if __name__ == "__main__":
         print(json.dumps(installed()))
         sys.exit(0)
     try:
-        sys.exit(main())
+        sys.exit(main(now="--now" in sys.argv[1:]))
     except Exception as error:  # the host must start whatever happens here
         say(f"nothing more was installed: {type(error).__name__}: {error}")
         sys.exit(0)

@@ -71,7 +71,7 @@ class Job:
 
     def __init__(self, name: str) -> None:
         self._state = JobState(job=name)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._cancelled = threading.Event()
 
     @property
@@ -136,12 +136,18 @@ class Job:
             self._cancelled.set()
         return self._state
 
+    def wait(self, timeout: float) -> bool:
+        """Wait for the run to end, if there is one; False if it has not after so many seconds."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._state.active, timeout)
+
     def _change(self, **fields: Any) -> None:
         with self._lock:
             self._set(**fields)
 
     def _set(self, **fields: Any) -> None:
         self._state = replace(self._state, change=self._state.change + 1, **fields)
+        self._lock.notify_all()
 
 
 def _report(found: Any) -> dict[str, Any] | None:

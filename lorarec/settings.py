@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -178,8 +178,22 @@ def read(data_dir: Path) -> Read:
     return Read(Settings(**good), f"{problem}; until then {meanwhile}", unknown)
 
 
+def remembers(data_dir: Path) -> bool:
+    """Whether the settings of a data folder let things be remembered, as they are stored now.
+
+    Raises:
+        BadFile: what they say of the history cannot be read.
+    """
+    found = read(data_dir)
+    if found.unknown & {"history", "history_exclude"}:
+        raise BadFile(found.problem)
+    return found.settings.history
+
+
 def change(data_dir: Path, changed: Callable[[Settings], Settings]) -> str:
     """Store changed settings. A file with mistakes is kept as ``settings.json.broken-<date>``: no text is lost.
+
+    Folders that changed are stored as seen from here and now: later readers look from other folders.
 
     Returns:
         What the user must know: "" unless there were mistakes.
@@ -189,7 +203,7 @@ def change(data_dir: Path, changed: Callable[[Settings], Settings]) -> str:
         StorageError: the data folder cannot be written.
     """
     found = read(data_dir)
-    settings = check(changed(found.settings))
+    settings = _absolute(check(changed(found.settings)), found.settings)
     kept = ""
     if found.problem:
         place = aside(data_dir / FILE, "broken")
@@ -202,6 +216,35 @@ def change(data_dir: Path, changed: Callable[[Settings], Settings]) -> str:
             kept += ", and the history is off, since nobody knows whether it was"
     save(data_dir, settings)
     return kept
+
+
+def adopt(data_dir: Path, name: str, folders: Iterable[str | os.PathLike[str]]) -> bool:
+    """Store folders in a setting that names none yet; whether that was done. A file with mistakes is left alone.
+
+    Raises:
+        StorageError: the data folder cannot be written.
+    """
+    found = read(data_dir)
+    given = tuple(os.fspath(folder) for folder in folders)
+    if not given or getattr(found.settings, name) or found.problem:
+        return False
+    change(data_dir, lambda now: msgspec.structs.replace(now, **{name: given}))
+    return True
+
+
+def _absolute(settings: Settings, before: Settings) -> Settings:
+    """Settings with the folders that changed made absolute. What is no folder here may be the name of a model."""
+    lists = [name for name in ("loras", "images") if getattr(settings, name) != getattr(before, name)]
+    found: dict[str, Any] = {name: tuple(map(_resolved, getattr(settings, name))) for name in lists}
+    for name in ("encoder_semantic", "encoder_artistic", "encoder_technical"):
+        value = getattr(settings, name)
+        if value and value != getattr(before, name) and os.path.isdir(os.path.expanduser(value)):  # noqa: PTH111, PTH112
+            found[name] = _resolved(value)
+    return msgspec.structs.replace(settings, **found)
+
+
+def _resolved(folder: str) -> str:
+    return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 (links keep their names)
 
 
 def save(data_dir: Path, settings: Settings) -> None:

@@ -48,7 +48,7 @@ class Capture:
 
         from lorarec.history.harvest.readers import read_generation
 
-        memory = self._door.recommender().memory
+        memory = self._door.keeper.get().memory
         given = {str(key): value for key, value in texts.items() if isinstance(value, str)}
         made = read_generation(given, memory.links.known)
         if made is not None:
@@ -59,11 +59,11 @@ class Capture:
         """Whether things may be remembered; read anew each time, for it may be switched off from a shell.
 
         Raises:
-            BadFile: the settings cannot be read; what they say about the history is then unknown.
+            BadFile: what the settings say about the history cannot be read.
         """
         from lorarec import settings
 
-        return not self._door.several and settings.load(host.WebuiHost().data_dir()).history
+        return not self._door.several and settings.remembers(host.WebuiHost().data_dir())
 
 
 def is_by_product(path: str) -> bool:

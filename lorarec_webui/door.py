@@ -17,7 +17,6 @@ from . import host
 if TYPE_CHECKING:
     from lorarec.api.app import Api
     from lorarec.api.context import Context
-    from lorarec.api.keeper import Keeper
     from lorarec.recommender import Recommender
 
 NEEDED = ("numpy", "msgspec", "sqlalchemy", "bm25s")
@@ -54,6 +53,7 @@ class Door:
 
     def __init__(self) -> None:
         """Make the parts that cost nothing."""
+        from lorarec.api.keeper import Keeper
         from lorarec.api.lanes import Lanes
         from lorarec.worker import Worker
 
@@ -64,12 +64,12 @@ class Door:
         self.lanes = Lanes()
         self.worker = Worker(host.warn)
         self.settings = HostSettings(self)
+        self.keeper = Keeper(self._open, scan=True, reopened=self.settings.mirror)
         self.hearing = Hearing()
         self.capture = Capture(self)
         self.names: tuple[str, ...] = ()  # under which browsers reach us besides our address
         self.several = False  # people log in here, and nobody knows whose image it is
         self._lock = threading.RLock()
-        self._keeper: Keeper | None = None
         self._context: Context | None = None
         self._api: Api | None = None
         self._closed = False
@@ -97,37 +97,16 @@ class Door:
         people = getattr(app, "auth", None)
         self.several = len(people) > 1 if isinstance(people, dict) else people is not None
         if self.several:
-            self.reopen()  # if the tab opened one already
+            self.keeper.reopen()  # if the tab opened one already
         if page is not None:  # else Gradio 4 serves what lies in the WebUI's data folder
             page.blocked_paths = [*(page.blocked_paths or ()), str(host.WebuiHost().data_dir())]
         routes.mount(app, page, self)
 
-    def recommender(self) -> Recommender:
-        """The one recommender, opened now if it is not yet, and the first scan begun. Raises `StorageError`."""
-        from lorarec.api.keeper import Keeper
-
-        with self._lock:
-            first = self._keeper is None
-            keeper = self._keeper = self._keeper or Keeper(self._open)
-        found = keeper.get()
-        if first:
-            found.start_refresh()
-        return found
-
     def make_way(self) -> None:
         """A generation begins: nothing of ours stays in graphics memory. Waits for a batch in flight."""
-        keeper = self._keeper
-        opened = keeper.opened if keeper is not None else None
+        opened = self.keeper.opened
         if opened is not None:
             opened.make_way()
-
-    def reopen(self) -> None:
-        """Go on with the settings as they are stored now."""
-        with self._lock:
-            keeper = self._keeper
-        if keeper is not None:
-            keeper.reopen()
-        self.settings.mirror()
 
     def context(self) -> Context:
         """What the API and the tab work with."""
@@ -135,7 +114,7 @@ class Door:
 
         with self._lock:
             if self._context is None:
-                self._context = Context(self.recommender, self.reopen, host.output_folders)
+                self._context = Context(self.keeper, host.output_folders)
             return self._context
 
     def api(self) -> Api:
@@ -151,14 +130,12 @@ class Door:
     def close(self) -> None:
         """Let everything go; returns at once, running work ends by itself."""
         with self._lock:
-            keeper, self._keeper = self._keeper, None
             context = self._context
         self.worker.close()
         self.lanes.close()
         if context is not None:
             context.close()
-        if keeper is not None:
-            threading.Thread(target=keeper.close, name="lorarec-close", daemon=True).start()
+        threading.Thread(target=self.keeper.close, name="lorarec-close", daemon=True).start()
 
     def _open(self) -> Recommender:
         from lorarec.recommender import Recommender

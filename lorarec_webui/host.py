@@ -176,12 +176,12 @@ def bound_to() -> list[str]:
 
 
 def for_this_machine() -> bool:
-    """Whether the WebUI can be reached from this machine alone: it neither listens to others nor opens a tunnel."""
-    from lorarec.api.guard import is_loopback
+    """Whether the WebUI can be reached from this machine alone: neither by others, a tunnel nor a proxy with a name."""
+    from lorarec.api.guard import Hosts, is_loopback
 
     given = _options()
     tunnels = (getattr(given, name, None) for name in ("share", "ngrok", "localtunnel", "cloudflared"))
-    return all(map(is_loopback, bound_to())) and not any(tunnels)
+    return all(map(is_loopback, bound_to())) and not any(tunnels) and not Hosts().named
 
 
 def logins() -> list[tuple[str, str]]:

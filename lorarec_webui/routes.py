@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import host
 
 if TYPE_CHECKING:
-    from lorarec.api.asgi import Scope
+    from lorarec.api.asgi import Admission, Scope
 
     from .door import Door
 
@@ -41,12 +41,20 @@ class Login:
         """Find the login of an application, if it has one."""
         routes = app.router.routes
         self._check = next((route for route in routes if getattr(route, "path", None) == CHECK), None)
+        self._app = app
 
-    async def __call__(self, scope: Scope) -> bool:
+    async def __call__(self, scope: Scope) -> Admission:
         """Ask it. Whoever may use the WebUI's own API may use ours."""
+        from lorarec.api.asgi import Admission
+
+        if _knows(scope, host.logins()):
+            return Admission(admitted=True, logged_in=True)
         if self._check is None:
-            return _knows(scope, host.logins()) or not host.logins()
-        return await _passes(self._check, scope) or _knows(scope, host.logins())
+            return Admission(admitted=not host.logins(), logged_in=False)
+        passed = await _passes(self._check, scope)
+        # Without any login its endpoint lets everybody pass.
+        needed = any(getattr(self._app, name, None) is not None for name in ("auth", "auth_dependency"))
+        return Admission(admitted=passed, logged_in=passed and needed)
 
 
 async def _passes(check: Any, scope: Scope) -> bool:

@@ -56,18 +56,15 @@ class HostSettings:
         self.mirror()
 
     def mirror(self) -> None:
-        """Show what our file says."""
+        """Show what counts: of a file with mistakes, what is right in it."""
         from lorarec import settings
-        from lorarec.errors import BadFile
 
-        try:
-            now = settings.load(host.WebuiHost().data_dir())
-        except BadFile as error:
-            host.warn(str(error))
-            return
+        found = settings.read(host.WebuiHost().data_dir())
+        if found.problem:
+            host.warn(found.problem)
         with self._lock:
             waiting = set(self._changed)
-        host.show_options({PREFIX + name: getattr(now, name) for name in SHARED if name not in waiting})
+        host.show_options({PREFIX + name: getattr(found.settings, name) for name in SHARED if name not in waiting})
 
     def _show_shared(self, name: str) -> None:
         """Put one of the core's settings on the page."""

@@ -84,12 +84,8 @@ def recording() -> bool:
     """
     with library.packages_named():
         from ..lorarec import settings
-        from ..lorarec.errors import BadFile
 
-    found = settings.read(host.ComfyHost().data_dir())
-    if found.unknown & {"history", "history_exclude"}:
-        raise BadFile(found.problem)
-    return found.settings.history and not host.multi_user()
+    return settings.remembers(host.ComfyHost().data_dir()) and not host.multi_user()
 
 
 def _remember_run(entry: dict[str, Any], at: float) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..lorarec.api.keeper import Keeper
 from ..lorarec.errors import missing_package
 from . import host
 from .resolve import with_slashes
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 RESCAN_AFTER = 15.0  # seconds; ComfyUI asks for the node definitions several times in a row
 SLICE = 0.2  # seconds between looks at the cancel button while a node waits
 
-_lock = threading.Lock()
-_shared: Recommender | None = None
 _rescanned = 0.0
 
 
@@ -39,38 +37,29 @@ def recommender() -> Recommender:
         MissingPart: this Python lacks a package; the text says which and what to do.
         StorageError: the data folder cannot be used.
     """
-    global _shared, _rescanned
-    with _lock, packages_named():
-        if _shared is None:
-            from ..lorarec.recommender import Recommender
-
-            # Of several users nobody knows whose prompt runs: no history, rather than one for all.
-            _shared = Recommender.open(host=host.ComfyHost(), user=None if host.multi_user() else "local")
-            for notice in _shared.notices:
-                host.warn(notice)
-            _rescanned = time.monotonic()
-            _shared.start_refresh()
-        return _shared
+    return keeper.get()
 
 
-def reopen() -> None:
-    """Go on with a Recommender that knows the settings as they are stored now."""
-    global _shared
-    with _lock:
-        before, _shared = _shared, None
-    recommender()
-    if before is not None:
-        threading.Thread(target=before.close, name="lorarec-close", daemon=True).start()
+def _open() -> Recommender:
+    global _rescanned
+    with packages_named():
+        from ..lorarec.recommender import Recommender
+
+        # Of several users nobody knows whose prompt runs: no history, rather than one for all.
+        opened = Recommender.open(host=host.ComfyHost(), user=None if host.multi_user() else "local")
+    for notice in opened.notices:
+        host.warn(notice)
+    _rescanned = time.monotonic()
+    return opened
 
 
-def opened() -> Recommender | None:
-    """The shared Recommender if some node needed it already."""
-    return _shared
+keeper = Keeper(_open, scan=True)
 
 
 def is_ready() -> bool:
     """Whether a suggestion could be made right now."""
-    return _shared is not None and _shared.stage != "empty" and bool(_shared.loras())
+    opened = keeper.opened
+    return opened is not None and opened.stage != "empty" and bool(opened.loras())
 
 
 def rescan_soon() -> None:
@@ -79,7 +68,7 @@ def rescan_soon() -> None:
     Costs nothing before the first use, and at most one background scan per `RESCAN_AFTER` seconds.
     """
     global _rescanned
-    shared = _shared
+    shared = keeper.opened
     now = time.monotonic()
     if shared is None or now - _rescanned < RESCAN_AFTER:
         return

@@ -78,7 +78,7 @@ class _Door:
                 from ..lorarec.api.context import Context
                 from ..lorarec.api.guard import Guard, Hosts
 
-                context = Context(library.recommender, library.reopen, lambda: [host.output_dir()])
+                context = Context(library.keeper, lambda: [host.output_dir()])
                 self._api = Api(context, Guard(Hosts(host.listens_at())))
             return self._api
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 from types import ModuleType
@@ -261,6 +262,8 @@ def test_memory_lasts_while_the_environment_stays(install: ModuleType) -> None:
     assert install.recall({"torch": "2.2"}, 1001.0) == {}
     install.remember(have, {"faiss-cpu": install.UNREACHABLE}, now=1000.0)
     assert install.recall(have, 1000.0 + 2 * install.DAY) == {}
+    install.remember(have, {"faiss-cpu": install.UNREACHABLE, "bm25s": install.UNREACHABLE}, now=1000.0)
+    assert install.recall(have, 1000.0 + 0.9 * install.HOUR) and not install.recall(have, 1000.0 + 1.1 * install.HOUR)
     install.STATE.write_text('["damaged"', encoding="utf-8")
     assert install.recall(have, 1001.0) == {}
 
@@ -293,6 +296,19 @@ def test_what_is_known_to_be_missing_is_said_without_asking_again(
     assert install.main() == 0
     out = capsys.readouterr().out
     assert "left out faiss-cpu: no build. numpy search is used: same results, slower beyond 100,000 LoRAs." in out
+
+
+def test_without_network_a_host_waits_for_what_is_required_once_an_hour(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have = {p.name: "99" for p in install.PARTS if p.name != "bm25s"}
+    monkeypatch.setattr(install, "installed", lambda: have)
+    monkeypatch.setattr(install, "present", lambda wanted, have: wanted.name in have)
+    asked: list[object] = []
+    monkeypatch.setattr(install, "add", lambda installer, parts, have: (asked.append(parts), ({}, {}))[1])
+    for why, now, asks in ((install.UNREACHABLE, False, 0), (install.UNREACHABLE, True, 1), ("no build", False, 2)):
+        install.remember(have, {"bm25s": why}, now=time.time())
+        assert install.main(now) == 0 and len(asked) == asks
 
 
 @pytest.mark.slow

@@ -64,6 +64,15 @@ def test_cancelling_stops_the_run_at_its_next_step_and_not_the_next_run():
         assert not run.stop()
 
 
+def test_its_end_can_be_waited_for():
+    job, go_on = Job("index"), threading.Event()
+    assert job.wait(0), "nothing runs"
+    job.start(lambda run: go_on.wait(10) and None)
+    assert not job.wait(0.05)
+    threading.Timer(0.05, go_on.set).start()
+    assert job.wait(10) and job.state.state == "done"
+
+
 def test_what_is_expected_can_be_cancelled_before_it_begins():
     job = Job("index")
     job.expect()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from lorarec.errors import BadFile, StorageError
 from lorarec.recommender import Recommender
-from lorarec.settings import FILE, OPTIONS, Settings, change, load, read, save
+from lorarec.settings import FILE, OPTIONS, Settings, adopt, change, load, read, remembers, save
 
 BROKEN = {
     "cut off": b'{"top": 8, "history": fal',
@@ -108,3 +108,39 @@ def test_a_full_disk_leaves_the_old_settings(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, before)
     assert load(tmp_path) == Settings(top=8)
     assert [one.name for one in tmp_path.iterdir()] == [FILE], "nothing half-written is left"
+
+
+@pytest.mark.parametrize(
+    ("stored", "remembered"),
+    [("", True), ('{"top": 0}', True), ('{"top": 0, "history": false}', False), ('{"history": false}', False)],
+)
+def test_a_mistake_elsewhere_does_not_end_what_is_remembered(tmp_path: Path, stored: str, remembered: bool) -> None:
+    if stored:
+        (tmp_path / FILE).write_text(stored, encoding="utf-8")
+    assert remembers(tmp_path) is remembered
+
+
+@pytest.mark.parametrize("stored", ["{", '{"history": "off"}', '{"history_exclude": ["("]}'])
+def test_who_cannot_know_whether_to_remember_is_told(tmp_path: Path, stored: str) -> None:
+    (tmp_path / FILE).write_text(stored, encoding="utf-8")
+    with pytest.raises(BadFile):
+        remembers(tmp_path)
+
+
+def test_folders_are_stored_as_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / FILE).write_text('{"images": ["by hand"]}', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    change(tmp_path, lambda now: replace(now, loras=("mine",), encoder_semantic="encoder", encoder_artistic="a/model"))
+    stored = load(tmp_path)
+    assert stored.loras == (str(tmp_path / "mine"),) and stored.encoder_semantic == str(tmp_path / "encoder")
+    assert (stored.encoder_artistic, stored.images) == ("a/model", ("by hand",)), "what nobody changed stays"
+
+
+def test_folders_are_taken_over_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not adopt(tmp_path, "loras", []) and not (tmp_path / FILE).exists()
+    assert adopt(tmp_path, "loras", ["mine"]) and load(tmp_path).loras == (str(tmp_path / "mine"),)
+    assert not adopt(tmp_path, "loras", ["other"]) and load(tmp_path).loras == (str(tmp_path / "mine"),)
+    (tmp_path / FILE).write_text('{"top": 0}', encoding="utf-8")
+    assert not adopt(tmp_path, "images", ["mine"]), "a file with mistakes is its user's to mend"

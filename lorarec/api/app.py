@@ -43,8 +43,8 @@ class Api:
             response = failure(
                 Refused(500, "internal", f"something went wrong ({type(error).__name__}); the log has the details")
             )
-        if request.method == "HEAD" and response.events is not None:  # there is nothing to listen to
-            getattr(response.events, "close", bool)()
+        if request.method == "HEAD" and not (response.chunks is response.events is None):
+            response.close()  # nobody reads it
             response = Response(status=response.status, headers=response.headers)
         headers = {"Cache-Control": "no-store", **_HEADERS, **response.headers}
         return Response(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from .lanes import Lanes
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Admit = Callable[[Scope], Awaitable[bool]]
 
 ROUTE = PREFIX + "/{rest:path}"
+
+
+class Admission(NamedTuple):
+    """What the host's own login says of a client."""
+
+    admitted: bool
+    logged_in: bool  # False also where nobody needs to
+
+
+Admit = Callable[[Scope], Awaitable[Admission]]
 
 
 class Asgi:
@@ -36,7 +45,7 @@ class Asgi:
         Args:
             api: opens the API at the first request, later gives the same one; called in a thread.
             lanes: the threads that answer.
-            admit: whether the host's own login lets a request in.
+            admit: what the host's own login says of a request.
             ending: whether the server shuts down; it waits for all answers, and events would never end.
         """
         self._open = api
@@ -94,7 +103,7 @@ async def _hung_up(receive: Receive) -> None:
         pass
 
 
-async def _read(scope: Scope, receive: Receive, admitted: bool) -> Request:
+async def _read(scope: Scope, receive: Receive, admission: Admission) -> Request:
     """A request as the API knows it; of a body no more is read than it takes."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -110,7 +119,8 @@ async def _read(scope: Scope, receive: Receive, admitted: bool) -> Request:
         headers=headers,
         body=body,
         peer=(scope.get("client") or ("",))[0],
-        admitted=admitted,
+        admitted=admission.admitted,
+        logged_in=admission.logged_in,
     )
 
 

@@ -24,6 +24,7 @@ from .wire import Request
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
+    from .keeper import Keeper
 
 ANSWERS = 256  # kept in memory
 MOST_STREAMS = 16  # that listen for events at once
@@ -32,22 +33,14 @@ MOST_STREAMS = 16  # that listen for events at once
 class Context:
     """The one state of a mounted API. Safe from many threads."""
 
-    def __init__(
-        self,
-        recommender: Callable[[], Recommender],
-        reopen: Callable[[], object],
-        image_folders: Callable[[], Sequence[Path | str]] = tuple,
-    ) -> None:
+    def __init__(self, keeper: Keeper, image_folders: Callable[[], Sequence[Path | str]] = tuple) -> None:
         """Wire the API to its program.
 
         Args:
-            recommender: the one in use now; called for every request.
-            reopen: have `recommender` give one that was opened anew, since the stored settings changed.
+            keeper: of the program's recommender.
             image_folders: where the program saves images, beside those of the settings.
         """
-        self._open = recommender
-        self._opened: Recommender | None = None
-        self.reopen = reopen
+        self.keeper = keeper
         self.image_folders = image_folders
         self.started = time.time()
         self.turns = Turns(max(1, min(4, (os.cpu_count() or 2) // 2)))
@@ -58,14 +51,14 @@ class Context:
         self.encoder = Job("encoder")  # downloads it
         self.trusts: Callable[[Request], bool] = lambda request: False  # whether addresses to call may be seen and set
         self.closed = threading.Event()
-        self.changing = threading.Lock()  # of the settings: read, changed and written as one
+        # Settings are read, changed and written as one, and no harvest begins meanwhile.
+        self.changing = threading.Lock()
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
         self._wishes: tuple[str, Wishes] | None = None
 
     def recommender(self) -> Recommender:
         """The recommender in use now. Raises `StorageError`."""
-        self._opened = self._open()
-        return self._opened
+        return self.keeper.get()
 
     def lora(self, id_: str) -> Lora:
         """An installed LoRA by catalogue id and nothing else.
@@ -102,8 +95,9 @@ class Context:
     def _places(self) -> list[str]:
         """Folders of this machine that sentences may name, inner ones first."""
         places: list[Path | str] = [Path.home(), *self.image_folders()]
-        if self._opened is not None:
-            places += [self._opened.data_dir, *self._opened.roots, *self._opened.settings.images]
+        opened = self.keeper.opened
+        if opened is not None:
+            places += [opened.data_dir, *opened.roots, *opened.settings.images]
         return sorted({str(place) for place in places if len(str(place)) > 1}, key=len, reverse=True)
 
     def close(self) -> None:

@@ -85,7 +85,7 @@ def _fetch(context: Context, run: Run) -> dict[str, Any] | None:
         if path is None:
             return None
         before += size
-    context.reopen()
+    context.keeper.reopen()
     if context.recommender().roots:
         context.recommender().start_refresh()
     return {"models": names}

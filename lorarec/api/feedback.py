@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from .. import base_models
 from ..errors import UsageError
+from ..naming import can_take_back
 from ..types import Event, EventKind, Impression, ShownLora
 from .fields import Id, Name, Nothing, Number, Prompt, Share, StrengthValue
 
@@ -66,17 +67,19 @@ def did(context: Context, event: Did) -> Stored:
 
     Raises:
         UsageError: the event lacks what its kind needs.
-        UnknownLora: no installed LoRA has this id.
+        UnknownLora: no installed LoRA has this id, nor is there anything to take back of one that was.
     """
     if event.kind == "dismiss" and not event.prompt.strip():
         raise UsageError("a dismissal is for one prompt: send it too; hide is for all prompts")
     if event.kind == "strength" and event.strength is None:
         raise UsageError("send the strength that was chosen")
-    recommender = context.recommender()
+    recommender, kind = context.recommender(), EventKind(event.kind)
+    if not can_take_back(recommender, event.lora, kind):
+        context.lora(event.lora)
     number = recommender.memory.record_event(
         Event(
-            kind=EventKind(event.kind),
-            lora=context.lora(event.lora).id,
+            kind=kind,
+            lora=event.lora,
             at=time.time(),
             strength=event.strength,
             before=event.before,

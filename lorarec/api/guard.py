@@ -23,6 +23,7 @@ SAFE = ("GET", "HEAD")  # methods that change nothing
 RATE = 100.0  # requests per second of one address, on average
 BURST = 400.0  # and at once: a page of previews
 _ADDRESSES = 1024  # remembered for the rate
+_HANDED_ON = ("forwarded", "via", "x-real-ip")  # headers that proxies add; RFC 7239, RFC 9110, nginx
 
 
 class Hosts:
@@ -115,8 +116,16 @@ class Guard:
             raise Refused(413, "too_large", "the body is too large")
 
     def trusts(self, request: Request) -> bool:
-        """Whether a request that passed `check` comes from this machine, or from somebody who had to log in."""
-        return self._authorise is not None or is_loopback(request.peer)
+        """Whether a request that passed `check` comes from this machine, or from somebody who had to log in.
+
+        A proxy on this machine hands on what others ask, and not every one says so: where we go by further names than
+        our address, or a header speaks of a proxy, nobody counts as from here.
+        """
+        if self._authorise is not None or request.logged_in:
+            return True
+        handed_on = any(name in _HANDED_ON or name.startswith("x-forwarded-") for name in request.headers)
+        asked = _name(request.headers.get("host", ""))
+        return is_loopback(request.peer) and is_loopback(asked) and not handed_on and not self._hosts.named
 
     def _own(self, origin: str, host: str) -> bool:
         """Whether an Origin is the page's own server."""
@@ -143,8 +152,8 @@ class Guard:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address to listen on is reachable from this machine only."""
-    return address == "localhost" or _is(_plain(address), "is_loopback")
+    """Whether an address or a name, without port, is this machine's for itself alone."""
+    return _plain(address) == "localhost" or _is(_plain(address), "is_loopback")
 
 
 def _name(host: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from ..history.statements import Profile
 from ..types import PastGeneration
 from . import settings
 from .fields import Moment, Name, Nothing
-from .wire import Response, encode
+from .wire import Refused, Request, Response, encode
 
 if TYPE_CHECKING:
     from .context import Context
@@ -45,7 +46,8 @@ class Period(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: Moment | None = None
     until: Moment | None = None
     lora: Name | None = None  # id, or a name as images have it
-    pattern: Name | None = None  # regular expression that the prompt matches anywhere, case ignored
+    text: Name | None = None  # that the prompt holds anywhere, case ignored
+    pattern: Name | None = None  # the same, a regular expression
     project: Name | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
@@ -62,7 +64,8 @@ class Deletion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since: Moment | None = None
     until: Moment | None = None
     lora: Name | None = None  # id, or a name as images have it
-    pattern: Name | None = None  # regular expression that the prompt matches anywhere, case ignored
+    text: Name | None = None  # that the prompt holds anywhere, case ignored
+    pattern: Name | None = None  # the same, a regular expression
     everything: bool = False
 
 
@@ -86,34 +89,58 @@ def switch(context: Context, wanted: Switch) -> HistoryState:
     return state(context, Nothing())
 
 
-def generations(context: Context, period: Period) -> Generations:
-    """What was made."""
-    return Generations(
-        tuple(
-            context.recommender().memory.history.past(
-                since=period.since,
-                until=period.until,
-                lora=period.lora or None,
-                pattern=period.pattern or None,
-                project=period.project,
-                limit=period.limit,
-            )
-        )
-    )
+def generations(context: Context, period: Period, request: Request) -> Generations:
+    """What was made.
+
+    Raises:
+        UsageError: both a text and a pattern are given, or the pattern is none.
+        Refused: a pattern comes from another machine without a login.
+    """
+    _may_match(context, period, request)
+    return past(context, period)
 
 
-def delete(context: Context, what: Deletion) -> Deleted:
+def past(context: Context, period: Period) -> Generations:
+    """What was made, for those who may send patterns. Raises `UsageError`, see `generations`."""
+    wanted = {name: None if value == "" else value for name, value in part(period).items()}
+    history = context.recommender().memory.history
+    return Generations(tuple(history.past(**wanted, project=period.project, limit=period.limit)))
+
+
+def delete(context: Context, what: Deletion, request: Request) -> Deleted:
     """Delete for good; the files of images stay.
 
     Raises:
-        UsageError: nothing was said to be deleted, or everything and a part of it, or the pattern is none.
+        UsageError: nothing was said to be deleted, everything and a part of it, both a text and a pattern, or the
+            pattern is none.
+        Refused: a pattern comes from another machine without a login.
     """
-    parts = (what.since, what.until, what.lora, what.pattern)
-    if what.everything and any(part is not None for part in parts):
+    _may_match(context, what, request)
+    return forget(context, what)
+
+
+def forget(context: Context, what: Deletion) -> Deleted:
+    """Delete for good, for those who may send patterns. Raises `UsageError`, see `delete`."""
+    wanted = part(what)
+    if what.everything and any(given is not None for given in wanted.values()):
         raise UsageError("everything leaves nothing to choose; leave it out to delete a part of it")
-    return context.recommender().memory.delete(
-        since=what.since, until=what.until, lora=what.lora, pattern=what.pattern, everything=what.everything
-    )
+    return context.recommender().memory.delete(**wanted, everything=what.everything)
+
+
+def part(of: Period | Deletion) -> dict[str, Any]:
+    """Which part of the history, as `History.past` and `delete` take it. Raises `UsageError`: a text and a pattern."""
+    if of.text is not None and of.pattern is not None:
+        raise UsageError("send a text or a pattern, not both")
+    pattern = of.pattern if of.text is None else re.escape(of.text)
+    return {"since": of.since, "until": of.until, "lora": of.lora, "pattern": pattern}
+
+
+def _may_match(context: Context, of: Period | Deletion, request: Request) -> None:
+    """Refuse patterns of those who may not send any: one can be made to keep the whole program busy for minutes."""
+    if of.pattern is not None and not context.trusts(request):
+        raise Refused(
+            403, "not_from_here", "patterns are for this machine itself; send a plain text instead", field="pattern"
+        )
 
 
 def export(context: Context, _: Nothing) -> Response:

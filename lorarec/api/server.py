@@ -130,9 +130,7 @@ class Server(ThreadingHTTPServer):
             if not self._room.acquire(timeout=LINGER_SECONDS):
                 with suppress(OSError):
                     request.settimeout(LINGER_SECONDS)
-                    request.sendall(
-                        b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                    )
+                    request.sendall(_FULL)
                 self.shutdown_request(request)
                 return
         super().process_request(request, client_address)

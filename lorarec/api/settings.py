@@ -31,6 +31,7 @@ EDITABLE = (
 # at it, or had to log in.
 ADDRESSES = ("mirror", "proxy")
 TRUSTED = (*ADDRESSES, "history_exclude")
+HARVEST_SECONDS = 10.0  # to store what it has read when it is stopped
 _ADDRESS = re.compile(r"https?://[^/\s]\S*")
 
 
@@ -110,16 +111,27 @@ def change(context: Context, changes: Struct, request: Request) -> AllSettings:
 
 
 def store(context: Context, changed: Callable[[Settings], Settings]) -> None:
-    """Change the stored settings and go on with them."""
+    """Change the stored settings and go on with them.
+
+    A harvest that runs by other rules of what is remembered is stopped first.
+
+    Raises:
+        UsageError: a value is out of bounds.
+        StorageError: the data folder cannot be written, or used.
+    """
     with context.changing:
-        folder = context.recommender().data_dir
+        recommender = context.recommender()
+        used, folder = recommender.settings, recommender.data_dir
         before = settings_module.read(folder)
-        after = changed(before.settings)
-        if after == before.settings == context.recommender().settings and not before.problem:
+        after = settings_module.check(changed(before.settings))
+        if after == before.settings == used and not before.problem:
             return
+        if (after.history, after.history_exclude) != (used.history, used.history_exclude):
+            context.harvest.cancel()
+            context.harvest.wait(HARVEST_SECONDS)
         if kept := settings_module.change(folder, changed):
             _log.warning("%s", kept)
-        context.reopen()
+        context.keeper.reopen()
 
 
 def _setting(name: str, now: Settings, default: Settings, editable: bool) -> Setting:

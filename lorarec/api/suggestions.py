@@ -158,6 +158,7 @@ def _answer(
         found = replace(found, suggestions=tuple(replace(one, signals={}) for one in found.suggestions))
     wishes = context.wishes(recommender)
     ids = dict.fromkeys([*(one.id for one in found.suggestions), *(one.id for one in active if one.id)])
+    found = replace(found, notes=tuple(map(context.public, found.notes)))
     return Answer(
         **{name: getattr(found, name) for name in Suggestions.__struct_fields__},
         cards={id_: card(recommender, recommender.find(id_), wishes) for id_ in ids},

@@ -45,6 +45,7 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes | None = b""  # None: larger than `MAX_BODY`, and not read
     peer: str = ""  # address of the client, for the bounds on rates
     admitted: bool = True  # False: the door has a login, and this client did not pass it
+    logged_in: bool = False  # the door has a login, and this client passed it
 
 
 class Response(Struct, frozen=True, kw_only=True):

@@ -81,13 +81,14 @@ def _start_index(context: Context) -> None:
 
 
 def _start_harvest(context: Context) -> None:
-    recommender = context.recommender()
-    folders = [*recommender.settings.images, *context.image_folders()]
-    if not folders:
-        raise UsageError("no image folder is known; set it with `lorarec settings set images DIR`")
-    if not recommender.memory.history.recording:
-        raise UsageError("the history is off, so that nothing can be harvested; switch it on first")
-    context.harvest.start(lambda run: _harvest(context, folders, run))
+    with context.changing:
+        recommender = context.recommender()
+        folders = [*recommender.settings.images, *context.image_folders()]
+        if not folders:
+            raise UsageError("no image folder is known; set it with `lorarec settings set images DIR`")
+        if not recommender.memory.history.recording:
+            raise UsageError("the history is off, so that nothing can be harvested; switch it on first")
+        context.harvest.start(lambda run: _harvest(context, folders, run))
 
 
 _START: dict[str, Callable[[Context], object]] = {
@@ -158,10 +159,10 @@ def _state(context: Context, name: str) -> JobState:
 
 def _harvest(context: Context, folders: list[Path | str], run: Run) -> Any:
     """Index the LoRAs where that was not done yet, so that names can be linked; then read images and learn."""
-    recommender = context.recommender()
-    if recommender.stage == "empty" and recommender.roots:
-        recommender.refresh(run.progress, run.stop)
-    report = recommender.memory.harvest(folders, run.progress, run.stop)
-    if recommender.stage != "empty" and not run.stop():
-        recommender.learn(run.progress, run.stop)
-    return report
+    with context.keeper.lent() as recommender:
+        if recommender.stage == "empty" and recommender.roots:
+            recommender.refresh(run.progress, run.stop)
+        report = recommender.memory.harvest(folders, run.progress, run.stop)
+        if recommender.stage != "empty" and not run.stop():
+            recommender.learn(run.progress, run.stop)
+        return report

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+from ..errors import UsageError
 from ..settings import OPTIONS
+
+POSITIONAL = ("file", "name")  # arguments without dashes
+MOST = 1_000_000_000  # of whatever is counted: more fits neither memory nor the database
+SEEDS = (0, 2**32 - 1)  # as numpy's generators take them, and the API
 
 
 def add_json(parser: argparse.ArgumentParser, help: str = "print JSON instead of a table") -> None:
@@ -41,6 +46,24 @@ def add_address(parser: argparse.ArgumentParser, usual: int) -> None:
         metavar="NAME",
         help="a further name that browsers reach it by, e.g. of a proxy before it; repeatable",
     )
+
+
+def refuse_others(args: argparse.Namespace, verb: str, takes: Mapping[str, Collection[str]]) -> None:
+    """Refuse what the action of a verb does not take, instead of passing over it.
+
+    Args:
+        args: with ``action``; what was not given is None or False.
+        verb: its name.
+        takes: action -> names of the arguments that it takes and others may not; those of `POSITIONAL` have no dashes.
+
+    Raises:
+        UsageError: something was given that the action does not take.
+    """
+    for name in sorted(set().union(*takes.values()) - set(takes[args.action])):
+        given = getattr(args, name)
+        if given is not None and given is not False:  # 0 is something given
+            shown = name if name in POSITIONAL else f"--{name}"
+            raise UsageError(f"{verb} {args.action} takes no {shown}")
 
 
 def bounds(setting: str) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from ..errors import LorarecError, UsageError
 from ..present import print_json, remark
 from ..types import Active, Query
 from .common import bring_up_to_date, opened, unsaid
-from .query import query
+from .query import HEAVIEST, query
 
 MAX_LINE = 1 << 20  # bytes; longer lines are no prompts
 
@@ -87,7 +87,7 @@ def _active(value: Any) -> tuple[Active, ...]:
         if not (isinstance(pair, list) and 1 <= len(pair) <= 2 and isinstance(pair[0], str)):
             raise UsageError("active must be a list of [name, weight]")
         weight = pair[1] if len(pair) == 2 else 1.0
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or abs(weight) > 100:
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or abs(weight) > HEAVIEST:
             raise UsageError(f"the weight of {pair[0]!r} is no usable number")
         found.append(Active(pair[0], float(weight)))
     return tuple(found)

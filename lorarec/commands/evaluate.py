@@ -36,8 +36,15 @@ from ..rank.blend import Model, shipped
 from ..rank.rerank import Verdict
 from ..settings import Settings
 from ..types import Progress, ProgressSink
-from .arguments import add_json, number
+from .arguments import MOST, add_json, number, whole
 from .laid import Laid
+
+# What belongs to a benchmark and means nothing with --own, with its default.
+_BENCH: dict[str, Any] = {
+    **{"bench": None, "task": None, "libraries": "300,1000", "limit": None, "existing": False},
+    **{"without_triggers": False, "no_popularity": False, "bare": 0.0, "kinds": ",".join(KINDS)},
+    **{"baseline": None, "everything": False, "folds": "auto"},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,21 +56,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="judge on your own later history whether weights of your own rank better, and use them if so",
     )
     parser.add_argument("--task", action="append", choices=(*TASKS, "all"), help="repeatable (default: cold)")
-    parser.add_argument("--libraries", default="300,1000", metavar="SIZES", help="fixed libraries (default: 300,1000)")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N prompts per library, for a quick look")
+    parser.add_argument(
+        "--libraries", default=_BENCH["libraries"], metavar="SIZES", help="fixed libraries (default: 300,1000)"
+    )
+    parser.add_argument(
+        "--limit", type=whole(1, MOST), metavar="N", help="at most N prompts per library, for a quick look"
+    )
     parser.add_argument("--existing", action="store_true", help="also: only LoRAs that existed at the prompt's date")
     parser.add_argument("--without-triggers", action="store_true", help="also: trigger words removed from the prompts")
     parser.add_argument("--no-popularity", action="store_true", help="also: sidecars without downloads and ratings")
     parser.add_argument(
-        "--bare", type=number(0, 1), default=0.0, metavar="SHARE", help="also: this share of files is bare"
+        "--bare", type=number(0, 1), default=_BENCH["bare"], metavar="SHARE", help="also: this share of files is bare"
     )
-    parser.add_argument("--kinds", default=",".join(KINDS), metavar="LIST", help="kinds of sidecars beside --bare")
+    parser.add_argument("--kinds", default=_BENCH["kinds"], metavar="LIST", help="kinds of sidecars beside --bare")
     parser.add_argument("--baseline", choices=("bm25",), help="also: BM25 over everything a LoRA's page says")
     parser.add_argument("--everything", action="store_true", help="all tasks and all of the above, with --bare 0.3")
     parser.add_argument(
         "--folds",
         choices=("auto", "on", "off"),
-        default="auto",
+        default=_BENCH["folds"],
         help="score each LoRA by the model trained without it and its near-duplicates (auto: on the benchmark "
         "that the shipped model was trained on)",
     )
@@ -127,8 +138,10 @@ def folds_for(choice: str, bench: Bench, model: Model) -> tuple[dict[str, int] |
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     if args.own:
-        if args.bench:
-            raise UsageError("--own measures on your own history; leave out the benchmark folder")
+        for name, usual in _BENCH.items():
+            if getattr(args, name) != usual:
+                what = "the benchmark folder" if name == "bench" else f"--{name.replace('_', '-')}"
+                raise UsageError(f"--own measures on your own history; leave out {what}")
         return run_own(args)
     if not args.bench:
         raise UsageError("name a lorabench folder, or give --own to measure on your own history")

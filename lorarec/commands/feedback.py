@@ -5,19 +5,25 @@ hide, show                never suggest it, suggest it again
 dismiss                   not for this prompt (--prompt) and prompts like it
 undismiss                 takes that back for the prompt, or without --prompt for all
 
-What you like and hide is kept even with the history off, without the prompt.
+What you like and hide is kept even with the history off, without the prompt. Of a LoRA that is not installed any more
+neutral, show and undismiss take the id, as `lorarec history show --json` lists it.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import NotIndexed, UnknownLora, UsageError
+from ..naming import can_take_back
 from ..present import plain, print_json, remark
 from ..types import Event, EventKind
 from .arguments import add_json
 from .common import opened, own_command
+
+if TYPE_CHECKING:
+    from ..recommender import Recommender
 
 KINDS = (
     EventKind.LIKE,
@@ -60,22 +66,36 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("say for which prompt: --prompt TEXT; `feedback hide` is for all prompts")
     with opened(args) as recommender:
         memory = recommender.memory
-        loras = [recommender.find(name) for name in args.names]
+        loras = [_meant(recommender, name, kind) for name in args.names]
         if kind in (EventKind.DISMISS, EventKind.UNDISMISS) and not memory.history.recording:
             raise UsageError(f"the history is off, so that nothing is kept for a prompt; `{own_command()} history on`")
         at, project = time.time(), recommender.settings.project
         stored = [
-            memory.record_event(Event(kind=kind, lora=lora.id, at=at, prompt=args.prompt, project=project))
-            for lora in loras
+            memory.record_event(Event(kind=kind, lora=id_, at=at, prompt=args.prompt, project=project))
+            for id_, _ in loras
         ]
     if args.json:
         rows = zip(loras, stored, strict=True)
         print_json(
-            [{"lora": lora.path, "id": lora.id, "kind": kind.value, "stored": id_ is not None} for lora, id_ in rows]
+            [
+                {"lora": path, "id": id_, "kind": kind.value, "stored": number is not None}
+                for (id_, path), number in rows
+            ]
         )
     elif None not in stored:
-        for lora in loras:
-            print(plain(f"{_SAID[kind]}: {lora.path}"))
+        for _, path in loras:
+            print(plain(f"{_SAID[kind]}: {path}"))
     if None in stored:
         remark("not recorded: the prompt matches one of the setting history_exclude")
     return 0
+
+
+def _meant(recommender: Recommender, name: str, kind: EventKind) -> tuple[str, str]:
+    """Id and path of a LoRA; of one that is not installed the id is all there is. Raises `UnknownLora`."""
+    try:
+        lora = recommender.find(name)
+    except (UnknownLora, NotIndexed):
+        if can_take_back(recommender, name, kind):
+            return name, name
+        raise
+    return lora.id, lora.path

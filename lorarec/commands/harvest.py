@@ -11,19 +11,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from ..errors import UsageError
 from ..paths import is_folder
 from ..present import print_json, remark
 from ..progress import progress
+from ..settings import adopt
 from .arguments import add_json
 from .common import opened, own_command
 from .linked import index_loras, learn, show_counts, show_links, show_problems
 
 if TYPE_CHECKING:
     from ..history.harvest.harvest import HarvestReport
-    from ..recommender import Recommender
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
         with progress() as meter:
             report = recommender.memory.harvest(folders, meter)
             learn(recommender, meter)
-        _remember(args, recommender)
+        if adopt(recommender.data_dir, "images", args.folders):
+            remark("these image folders are now the default; change that with `settings set images`")
     if args.json:
         print_json(report)
     else:
@@ -72,13 +71,3 @@ def _print(report: HarvestReport) -> None:
     show_counts("images read by", {**report.readers, **{name: count for name, count in left.items() if count}})
     show_links(report)
     show_problems(report.problems)
-
-
-def _remember(args: argparse.Namespace, recommender: Recommender) -> None:
-    """Keep the folders of the command line in the settings if those name none yet."""
-    from ..settings import read, save
-
-    if args.folders and not recommender.settings.images and not read(recommender.data_dir).problem:
-        folders = tuple(str(Path(name).resolve()) for name in args.folders)
-        save(recommender.data_dir, replace(recommender.settings, images=folders))
-        remark("these image folders are now the default; change that with `settings set images`")

@@ -24,16 +24,16 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from ..database import FILE
-from ..errors import NotIndexed, UnknownLora, UsageError
+from ..errors import UsageError
 from ..host import PlainHost
+from ..naming import remembered
 from ..present import console, number, plain, print_json, remark
 from ..readable import minute, short
-from .arguments import add_json
+from .arguments import MOST, add_json, refuse_others, whole
 from .common import change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:
-    from ..history.store import History
     from ..recommender import Recommender
     from ..types import PastGeneration
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lora", metavar="NAME", help="show, delete: only with this LoRA")
     parser.add_argument("--pattern", metavar="TEXT", help="show, delete: only prompts that match this")
     parser.add_argument("--project", metavar="NAME", help="show: only of this project")
-    parser.add_argument("--limit", type=_amount, metavar="N", help=f"show: how many at most (default: {LIMIT})")
+    parser.add_argument("--limit", type=whole(1, MOST), metavar="N", help=f"show: how many at most (default: {LIMIT})")
     parser.add_argument("--all", action="store_true", help="delete: everything")
     parser.add_argument("--yes", action="store_true", help="delete: do not ask")
     add_json(parser)
@@ -70,30 +70,11 @@ def run(args: argparse.Namespace) -> int:
         UsageError: an option makes no sense here, or nobody agreed to a deletion.
         UnknownLora: neither an installed LoRA nor one in the history has that name.
     """
-    for name in sorted(set().union(*_TAKES.values()) - _TAKES[args.action]):
-        value = getattr(args, name)
-        if value is not None and value is not False:
-            raise UsageError(f"history {args.action} takes no {'file' if name == 'file' else '--' + name}")
+    refuse_others(args, "history", _TAKES)
     if args.action in ("on", "off"):
         return _switch(args)
     with opened(args) as recommender:
         return {"show": _show, "export": _export, "delete": _delete}[args.action](args, recommender)
-
-
-def _amount(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _named(history: History, recommender: Recommender, name: str) -> str:
-    """The id of an installed LoRA, or a name as images have it."""
-    try:
-        return recommender.find(name).id
-    except (UnknownLora, NotIndexed) as error:
-        if name and (history.past(lora=name, limit=1) or any(name == row.name for row in history.usage())):
-            return name
-        raise UnknownLora(f"{error}; nor does the history have that name") from None
 
 
 # -- show -------------------------------------------------------------------------------------------------------------
@@ -101,7 +82,7 @@ def _named(history: History, recommender: Recommender, name: str) -> str:
 
 def _show(args: argparse.Namespace, recommender: Recommender) -> int:
     history = recommender.memory.history
-    lora = None if args.lora is None else _named(history, recommender, args.lora)
+    lora = None if args.lora is None else remembered(recommender, args.lora)
     past = history.past(
         since=args.since,
         until=args.until,
@@ -216,7 +197,7 @@ def _delete(args: argparse.Namespace, recommender: Recommender) -> int:
         raise UsageError("--all deletes everything; leave it out to delete a part of it")
     if not args.all and not part:
         raise UsageError("say what to delete: --since, --until, --lora, --pattern, or --all")
-    lora = None if args.lora is None else _named(history, recommender, args.lora)
+    lora = None if args.lora is None else remembered(recommender, args.lora)
     period = {"since": args.since, "until": args.until, "lora": lora, "pattern": args.pattern}
     if not args.yes:
         amount = history.counts().generations if args.all else len(history.past(**period))

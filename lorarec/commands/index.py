@@ -8,8 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +16,7 @@ from msgspec.structs import replace
 from ..errors import NotIndexed
 from ..present import plain, print_json, remark, remarks
 from ..progress import progress
+from ..settings import adopt
 from .arguments import add_json
 from .common import nothing_found, opened, own_command
 
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
             _print(report, recommender)
         if stage == "empty" or not report.found:
             raise NotIndexed(nothing_found(recommender))
-        remember(args, recommender)
+        if adopt(recommender.data_dir, "loras", args.loras):
+            remark("these folders are now the default; change that with `settings set loras`")
     return 0
 
 
@@ -62,14 +63,3 @@ def _print(report: ScanReport, recommender: Recommender) -> None:
     more = len(report.problems) - SHOWN
     if more > 0:
         remark(f"{more} more problems; `{own_command()} doctor` lists all")
-
-
-def remember(args: argparse.Namespace, recommender: Recommender) -> None:
-    """Keep the folders of the command line in the settings if those name none yet."""
-    from ..settings import read, save
-
-    settings: Any = recommender.settings
-    if args.loras and not settings.loras and not read(recommender.data_dir).problem:
-        folders = tuple(str(Path(name).resolve()) for name in args.loras)
-        save(recommender.data_dir, replace(settings, loras=folders))
-        remark("these folders are now the default; change that with `settings set loras`")

@@ -2,6 +2,7 @@
 
 lorarec models list               what is on this machine, and what the profile in use wants
 lorarec models pull               download what the profile in use lacks
+lorarec models pull PROFILE       download what another profile lacks
 lorarec models pull NAME          download one model by its Hugging Face id
 lorarec models use PROFILE        speed, balanced or quality
 lorarec models use NAME           one model, by folder or Hugging Face id, for all texts or for one --lens
@@ -22,18 +23,19 @@ from ..paths import is_folder
 from ..present import console, plain, print_json, remark
 from ..progress import progress
 from ..settings import Settings, read
-from .arguments import add_json
+from .arguments import add_json, refuse_others
 from .common import change_settings, own_command
 
 if TYPE_CHECKING:
     from ..encode.models import ModelFolder
 
+_TAKES = {"list": set[str](), "pull": {"name", "yes", "mirror", "proxy"}, "use": {"name", "lens"}}
 _LENSES = ("semantic", "artistic", "technical")  # as in encode.profiles, which is imported when it is needed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("action", choices=("list", "pull", "use"))
+    parser.add_argument("action", choices=tuple(_TAKES))
     parser.add_argument("name", nargs="?", metavar="NAME", help="a profile, a Hugging Face id or a model's folder")
     parser.add_argument("--lens", choices=_LENSES, help="use: only for these texts; the others stay as they are")
     parser.add_argument("--yes", action="store_true", help="pull: do not ask before downloading")
@@ -46,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
     """List, pull or use.
 
     Raises:
-        UsageError: a name is missing or makes no sense here.
+        UsageError: a name is missing, or something makes no sense here.
     """
+    refuse_others(args, "models", _TAKES)
     data_dir = PlainHost((), args.data).data_dir()
     settings = read(data_dir).settings
     if args.action == "pull":
@@ -55,8 +58,6 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "use":
         settings = chosen(settings, args.name, args.lens)
         change_settings(data_dir, lambda _: settings)
-    elif args.name:
-        raise UsageError("list takes no name")
     state = overview(settings, data_dir)
     if args.json:
         print_json(state)
@@ -131,12 +132,16 @@ def _uses(wanted: dict[str, str], name: str) -> list[str]:
 
 
 def _pull(args: argparse.Namespace, data_dir: Path, settings: Settings) -> int:
+    from ..encode.profiles import PROFILES
     from ..encode.pull import list_files, pull
 
     mirror, proxy = args.mirror or settings.mirror, args.proxy or settings.proxy
-    names = [args.name] if args.name else [entry["name"] for entry in overview(settings, data_dir)["missing"]]
-    if not names:
-        remark("nothing to do: every encoder of the profile in use is here")
+    names = [args.name]
+    if not args.name or args.name in PROFILES:
+        wanted = chosen(settings, args.name, None) if args.name else settings
+        names = [entry["name"] for entry in overview(wanted, data_dir)["missing"]]
+        if not names:
+            remark(f"nothing to do: every encoder of the profile {args.name or 'in use'} is here")
     pulled: list[dict[str, str]] = []
     for name in names:
         size = sum(file.size for file in list_files(name, mirror=mirror, proxy=proxy))

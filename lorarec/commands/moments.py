@@ -25,6 +25,8 @@ def until(text: str) -> float:
 def moment(text: str, now: float, *, end: bool = False) -> float:
     """Read an ISO date or time ("2026-01-31", "2026-01-31T18:00", with offset or "Z") or an age ("12h", "30d", "8w").
 
+    An age older than the epoch is the epoch.
+
     Args:
         text: what was typed. Without an offset it is local time.
         now: seconds since the epoch, what ages count back from.
@@ -35,7 +37,7 @@ def moment(text: str, now: float, *, end: bool = False) -> float:
     """
     text = text.strip()
     if age := _AGE.fullmatch(text):
-        return now - float(age[1]) * _AGES[age[2].lower()]
+        return max(0.0, now - float(age[1]) * _AGES[age[2].lower()])
     try:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
         if end and _DATE.fullmatch(text):

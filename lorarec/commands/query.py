@@ -7,6 +7,7 @@ import argparse
 from ..types import Active, Query, Role, Safety
 from .arguments import bounds, number
 
+HEAVIEST = 100.0  # weight of a LoRA that anybody may mean, as in the API
 ROLES = [role.value for role in Role]
 SAFETIES = ["auto", *(level.name.lower() for level in Safety)]
 
@@ -63,15 +64,20 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def active(text: str) -> Active:
-    """Read ``NAME``, ``NAME:0.8`` or ``<lora:NAME:0.8>``."""
+    """An argparse type: ``NAME``, ``NAME:0.8`` or ``<lora:NAME:0.8>``."""
     inner = text.strip()
     if inner.lower().startswith("<lora:") and inner.endswith(">"):
         inner = inner[6:-1]
     name, colon, weight = inner.rpartition(":")
     try:
-        return Active(name, float(weight)) if colon and name else Active(inner)
+        strength = float(weight) if colon and name else None
     except ValueError:
+        strength = None
+    if strength is None:
         return Active(inner)
+    if not abs(strength) <= HEAVIEST:
+        raise argparse.ArgumentTypeError(f"the weight of {name!r} is no usable number")
+    return Active(name, strength)
 
 
 def query(args: argparse.Namespace, prompt: str) -> Query:

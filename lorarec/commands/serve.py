@@ -49,17 +49,16 @@ def run(args: argparse.Namespace) -> int:
     if token and not (len(token) >= SHORTEST and token.isascii() and token.isprintable()):
         raise UsageError(f"a token has at least {SHORTEST} characters, all of them plain ASCII")
     check_folders(args)
-    keeper = Keeper(lambda: Recommender.open(args.loras, args.data))
+    keeper = Keeper(lambda: Recommender.open(args.loras, args.data), scan=True)
     guard = Guard(Hosts([args.host], args.allow_host), Bearer(token) if token else None)
     try:
         recommender = keeper.get()
         try:
-            server = Server(Api(Context(keeper.get, keeper.reopen), guard), args.host, args.port, assets.pages())
+            server = Server(Api(Context(keeper), guard), args.host, args.port, assets.pages())
         except OSError as error:
             raise UsageError(
                 f"cannot listen on {args.host} port {args.port} ({error.strerror}); choose another --port or --host"
             ) from error
-        recommender.start_refresh()
         remarks(recommender.notices)
         print(server.url, flush=True)
         with told_to_stop():

@@ -9,7 +9,6 @@ lorarec settings unset top              back to the default
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -72,8 +71,6 @@ def changed(settings: Settings, action: str, name: str, values: list[str]) -> Se
         raise UsageError(f"give a value for {name}, or use `settings unset {name}`")
     if not isinstance(default, tuple) and len(values) > 1:
         raise UsageError(f"{name} takes one value")
-    if name == "loras":  # as seen from here and now; later calls come from other folders
-        values = [str(Path(value).expanduser().resolve()) for value in values]
     value: Any = tuple(values) if isinstance(default, tuple) else _read(name, values[0], default)
     return msgspec.structs.replace(settings, **{name: value})
 

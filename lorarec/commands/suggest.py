@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..present import console, print_json, remarks, show_suggestions
-from .arguments import add_json, add_refresh, add_top
+from .arguments import SEEDS, add_json, add_refresh, add_top, whole
 from .common import bring_up_to_date, opened, unsaid
 from .query import active, add_filters, clean, query
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base-model", metavar="NAME", help="checkpoint or base model, e.g. SDXL or ponyRealism_v22.safetensors"
     )
     add_filters(parser)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the exploration share")
+    parser.add_argument("--seed", type=whole(*SEEDS), default=0, metavar="N", help="seed of the exploration share")
     parser.add_argument(
         "--batch", metavar="FILE", help="read queries as JSON Lines from a file, or from stdin with -; see docs/cli.md"
     )

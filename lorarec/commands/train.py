@@ -13,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import SEEDS, whole
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -31,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bench", metavar="BENCH", help="benchmark folder (lorabench)")
     parser.add_argument("--out", metavar="DIR", help="where to write; default: the package's own data folder")
     parser.add_argument("--work", metavar="DIR", help="keep the laid collection and its vectors here between runs")
-    parser.add_argument("--shuffles", type=int, default=2, help="random partitions of the corpus into libraries")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--shuffles", type=whole(1, 1000), default=2, help="random partitions of the corpus into libraries"
+    )
+    parser.add_argument("--seed", type=whole(*SEEDS), default=0)
     parser.add_argument("--only", choices=("background", "strength", "blend", "personal"), help="fit just one part")
 
 

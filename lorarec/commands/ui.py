@@ -49,12 +49,11 @@ def run(args: argparse.Namespace) -> int:
     check_folders(args)
     with tempfile.TemporaryDirectory(prefix="lorarec-ui-") as cache:
         _gradio(cache)
-        keeper = Keeper(lambda: Recommender.open(args.loras, args.data))
+        keeper = Keeper(lambda: Recommender.open(args.loras, args.data), scan=True)
         try:
             recommender = keeper.get()
-            context = Context(keeper.get, keeper.reopen)
-            page = _launch(context, args, auth, machine=is_loopback(args.host))
-            recommender.start_refresh()
+            context = Context(keeper)
+            page = _launch(context, args, auth)
             remarks(recommender.notices)
             print(page.local_url, flush=True)
             try:
@@ -101,13 +100,13 @@ def _gradio(cache: str) -> None:
         raise MissingPart("the page needs the package gradio: `pip install gradio`") from error
 
 
-def _launch(context: Any, args: argparse.Namespace, auth: tuple[str, str] | None, machine: bool) -> Any:
+def _launch(context: Any, args: argparse.Namespace, auth: tuple[str, str] | None) -> Any:
     """Start the page's server in a thread of its own.
 
     Raises:
         UsageError: the address cannot be listened on.
     """
-    from ..api.guard import Hosts
+    from ..api.guard import Hosts, is_loopback
     from ..tab import standalone
 
     number = _free(args.host, args.port)
@@ -121,7 +120,7 @@ def _launch(context: Any, args: argparse.Namespace, auth: tuple[str, str] | None
             hosts=hosts,
             auth=auth,
             language=args.language,
-            machine=machine,
+            machine=is_loopback(args.host) and not hosts.named,  # by a further name a proxy lets others in
             inbrowser=args.inbrowser,
         )
     except OSError as error:

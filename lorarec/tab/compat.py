@@ -40,11 +40,12 @@ _POLL = """() => {
 class Ui:
     """Makes components and connects them. Components are made inside the current `gr.Blocks`."""
 
-    def __init__(self, say: Say, *, machine: bool = False) -> None:
+    def __init__(self, say: Say, public: Callable[[str], str], *, machine: bool = False) -> None:
         """Look at the Gradio that is installed.
 
         Args:
             say: speaks the user's language.
+            public: a sentence as those may read it who see the page, see `Context.public`.
             machine: whether those who see the page may change what names folders, models and addresses of this machine.
 
         Raises:
@@ -54,6 +55,7 @@ class Ui:
 
         self.gr: Any = gradio
         self.say = say
+        self._public = public
         self.machine = machine
         self.major = int(gradio.__version__.split(".")[0])
         self.tabs: Any = None  # the sub-tabs, to switch between them
@@ -172,10 +174,11 @@ class Ui:
             try:
                 return handler(*values)
             except LorarecError as error:
-                sentence = markup.note(str(error), "error")
+                sentence = markup.note(self._public(str(error)), "error")
             except Exception as error:  # the page is the boundary: anything else would be a traceback on it
                 _log.exception("the tab failed")
-                sentence = markup.note(self.say("broken", error=f"{type(error).__name__}: {error}"), "error")
+                said = self._public(f"{type(error).__name__}: {error}")
+                sentence = markup.note(self.say("broken", error=said), "error")
             return sentence if outputs == 1 else [*[self.update() for _ in range(outputs - 1)], sentence]
 
         return answer

@@ -66,7 +66,7 @@ def page(record: Record, uses: Uses, picture: Html, say: Say) -> Html:
 def _fields(record: Record, say: Say) -> list[tuple[Part, Part]]:
     card = record.card
     bases = [f"{one.name} {one.probability:.0%}" for one in record.base_models[:3]]
-    strengths = [_strength(one.model, one.low, one.high, one.source) for one in record.strengths[:4]]
+    strengths = [_strength(one.model, one.low, one.high, one.source, say) for one in record.strengths[:4]]
     sets = [markup.chips(words) for words in record.trigger_sets]
     return [
         (say("version"), card.version),
@@ -89,8 +89,8 @@ def _fields(record: Record, say: Say) -> list[tuple[Part, Part]]:
     ]
 
 
-def _strength(model: float | None, low: float | None, high: float | None, source: str) -> str:
-    span = f"{number(low)} to {number(high)}" if low is not None and high is not None else ""
+def _strength(model: float | None, low: float | None, high: float | None, source: str, say: Say) -> str:
+    span = say("range", low=number(low), high=number(high)) if low is not None and high is not None else ""
     said = " ".join(
         filter(None, ("" if model is None else number(model), f"({span})" if model is not None and span else span))
     )

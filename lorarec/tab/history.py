@@ -15,7 +15,8 @@ from ..api.fields import Nothing
 from ..api.history import Deletion, HistoryState, Period, Switch
 from ..api.wire import decode_body, encode
 from ..commands.moments import moment
-from ..errors import NotIndexed, UnknownLora, UsageError
+from ..errors import UsageError
+from ..naming import remembered
 from ..present import number
 from ..readable import minute
 from ..types import PastGeneration
@@ -63,20 +64,21 @@ def build(ui: Ui, context: Context) -> tuple[tuple[Any, ...], JobView]:
         return summary(now, say), ui.update(value=say("history_off") if now.enabled else say("history_on"))
 
     def fill(*values: Any) -> Any:
-        return [*stands(), listed(context, part(context, *values), values[-1], say), ""]
+        return [*stands(), listed(context, part(ui, context, *values), values[-1], say), ""]
 
     def switched() -> Any:
         now = history.switch(context, Switch(enabled=not history.state(context, Nothing()).enabled))
         return [*stands(), markup.note(say("now_on" if now.enabled else "now_off"), "good")]
 
     def shown(*values: Any) -> Any:
-        return listed(context, part(context, *values), values[-1], say), ""
+        return listed(context, part(ui, context, *values), values[-1], say), ""
 
     def asked(*values: Any) -> Any:
-        what = part(context, *values[:-1])
+        what = part(ui, context, *values[:-1])
         if not what:
             raise UsageError(say("delete_what"))
-        count = len(context.recommender().memory.history.past(**what))
+        wanted = history.part(decode_body(encode(what), Deletion))
+        count = len(context.recommender().memory.history.past(**wanted))
         return _confirm(ui, say("delete_question", count=count, what=described(what, context, say)), what)
 
     def asked_all() -> Any:
@@ -86,7 +88,7 @@ def build(ui: Ui, context: Context) -> tuple[tuple[Any, ...], JobView]:
     def deleted(what: Any, *values: Any) -> Any:
         if not what:
             raise UsageError(say("delete_what"))
-        gone = history.delete(context, decode_body(encode(what), Deletion))
+        gone = history.forget(context, decode_body(encode(what), Deletion))
         amounts = ", ".join(
             f"{amount:,} {say(f'gone_{name}')}" for name, amount in asdict(gone).items() if name != "wiped"
         )
@@ -118,10 +120,12 @@ def build(ui: Ui, context: Context) -> tuple[tuple[Any, ...], JobView]:
 
 def _fields(ui: Ui) -> dict[str, Any]:
     say = ui.say
+    helps = {"since": "since_help", "until": "until_help", "of_lora": "of_lora_help"}
+    helps["pattern"] = "pattern_help" if ui.machine else "words_help"
     with ui.make("Row"):
         fields = {
-            name: ui.make("Textbox", f"history_{name}", label=say(name), info=say(f"{name}_help"), lines=1, max_lines=1)
-            for name in ("since", "until", "of_lora", "pattern")
+            name: ui.make("Textbox", f"history_{name}", label=say(name), info=say(help), lines=1, max_lines=1)
+            for name, help in helps.items()
         }
         fields["limit"] = ui.make(
             "Slider", "history_limit", label=say("limit"), minimum=10, maximum=500, step=10, value=50
@@ -129,8 +133,10 @@ def _fields(ui: Ui) -> dict[str, Any]:
     return fields
 
 
-def part(context: Context, since: str, until: str, lora: str, pattern: str, *_: Any) -> dict[str, Any]:
+def part(ui: Ui, context: Context, since: str, until: str, lora: str, words: str, *_: Any) -> dict[str, Any]:
     """The fields as a part of the history; what is empty restricts nothing.
+
+    Words of prompts are a pattern only for those who see the page on this machine: one can keep the host busy.
 
     Raises:
         UsageError: a time cannot be read.
@@ -144,21 +150,10 @@ def part(context: Context, since: str, until: str, lora: str, pattern: str, *_: 
             except argparse.ArgumentTypeError as error:
                 raise UsageError(str(error)) from None
     if name := (lora or "").strip():
-        found["lora"] = _named(context, name)
-    if text := (pattern or "").strip():
-        found["pattern"] = text
+        found["lora"] = remembered(context.recommender(), name)
+    if text := (words or "").strip():
+        found["pattern" if ui.machine else "text"] = text
     return found
-
-
-def _named(context: Context, name: str) -> str:
-    """The id of an installed LoRA, or a name as images have it."""
-    recommender = context.recommender()
-    try:
-        return recommender.find(name).id
-    except (UnknownLora, NotIndexed) as error:
-        if recommender.memory.history.past(lora=name, limit=1):
-            return name
-        raise UnknownLora(f"{error}; nor does the history have that name") from None
 
 
 def described(what: dict[str, Any], context: Context, say: Say) -> str:
@@ -168,8 +163,7 @@ def described(what: dict[str, Any], context: Context, say: Say) -> str:
         loras = context.recommender().loras()
         row = loras.place.get(what["lora"])
         words.append(f"{say('of_lora')} {what['lora'] if row is None else loras[row].name}")
-    if "pattern" in what:
-        words.append(f"{say('pattern')} {what['pattern']}")
+    words += [f"{say('pattern')} {what[name]}" for name in ("pattern", "text") if name in what]
     return ", ".join(words)
 
 
@@ -196,7 +190,7 @@ def summary(state: HistoryState, say: Say) -> Html:
 def listed(context: Context, what: dict[str, Any], limit: float, say: Say) -> Html:
     """The newest generations of a part of the history as a table, newest first."""
     asked = decode_body(encode({**what, "limit": int(limit or 50)}), Period)
-    found = history.generations(context, asked).generations
+    found = history.past(context, asked).generations
     if not found:
         return tag("p", say("history_none"), class_="lrt-empty")
     rows = [_row(one, say) for one in reversed(found)]

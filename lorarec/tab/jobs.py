@@ -89,11 +89,12 @@ def _bar(state: JobState, say: Say) -> Html:
     step = state.progress
     if step is None:
         return tag("div", tag("span", class_="lrt-moving"), class_="lrt-progress", role="progressbar")
+    stage = _known(say, f"step_{step.stage}", step.stage)
     share = min(step.done / step.total, 1.0) if step.total else None
     if share is None:
-        said = say("progress_open", stage=step.stage, done=f"{step.done:,}")
+        said = say("progress_open", stage=stage, done=f"{step.done:,}")
     else:
-        said = say("progress", stage=step.stage, done=f"{step.done:,}", total=f"{step.total:,}")
+        said = say("progress", stage=stage, done=f"{step.done:,}", total=f"{step.total:,}")
     if step.seconds_left is not None:
         said += f" · {say('seconds_left', seconds=round(step.seconds_left))}"
     width = {"class_": "lrt-moving"} if share is None else {"style": f"width:{100 * share:.1f}%"}
@@ -106,7 +107,7 @@ def _bar(state: JobState, say: Say) -> Html:
         aria_valuenow=percent,
         aria_valuemin="0",
         aria_valuemax="100",
-        aria_label=step.stage,
+        aria_label=stage,
     )
     return markup.join((bar, tag("p", said, " ", tag("span", step.note, class_="lrt-dim"))))
 
@@ -114,13 +115,20 @@ def _bar(state: JobState, say: Say) -> Html:
 def _report(report: dict[str, Any], say: Say) -> Html:
     """A report of any job: its figures, then its problems."""
     shown = {name: _figure(value) for name, value in report.items() if name != "more_problems"}
-    figures = tag("p", " · ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items() if value))
+    figures = tag(
+        "p", " · ".join(f"{_known(say, f'figure_{name}', name)} {value}" for name, value in shown.items() if value)
+    )
     problems: Sequence[dict[str, Any]] = report.get("problems") or ()
     lines = [tag("li", _problem(one)) for one in problems[:PROBLEMS]]
     if not lines:
         return figures
     count = len(problems) + int(report.get("more_problems") or 0)
     return markup.join((figures, markup.more(say("problems", count=count), tag("ul", *lines))))
+
+
+def _known(say: Say, name: str, otherwise: str) -> str:
+    """A text, or a plain word for what this file does not know."""
+    return say(name) if name in TEXTS else otherwise.replace("_", " ")
 
 
 def _figure(value: Any) -> str:
@@ -130,6 +138,8 @@ def _figure(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.1f}"
+    if isinstance(value, dict) and "most" in value:  # LoRAs that could not be linked, see `Names`
+        return _figure(value["uses"] or None)
     if isinstance(value, dict):
         return ", ".join(f"{key} {amount}" for key, amount in value.items())
     return value if isinstance(value, str) else ""

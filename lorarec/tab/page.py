@@ -29,7 +29,7 @@ def build(context: Context, *, language: str = "en", machine: bool = False) -> N
     Raises:
         ImportError: Gradio is not installed.
     """
-    ui = Ui(speaker(language), machine=machine)
+    ui = Ui(speaker(language), context.public, machine=machine)
     say = ui.say
     with ui.make("Column", "tab"):
         # Inside a host's Blocks neither css nor head of our own would count; a style element in the body does.

@@ -19,6 +19,7 @@ from .compat import Ui
 from .details import Details
 from .markup import Html, tag
 from .results import Chosen, level, result_table
+from .texts import Say
 
 if TYPE_CHECKING:
     from ..api.context import Context
@@ -50,7 +51,7 @@ def build(ui: Ui, context: Context) -> None:
 
     def suggest(*values: Any) -> Any:
         given = dict(zip(names, values, strict=True))
-        answer = suggestions.suggest(context, question(given))
+        answer = suggestions.suggest(context, question(given, say))
         impression = seen(context, given["prompt"], answer)
         drawn = result_table(answer, context, details.link, given["blur"], say)
         return [drawn, *chosen.filled(answer, given["prompt"], given["blur"], impression), _remarks(answer, ui)]
@@ -122,7 +123,7 @@ def _form(ui: Ui) -> dict[str, Any]:
                 "Slider",
                 f"recommend_{name}",
                 label=say(name),
-                info=option.help,
+                info=say(f"setting_{name}_help"),
                 minimum=option.low,
                 maximum=option.high,
                 step=0.01,
@@ -132,7 +133,7 @@ def _form(ui: Ui) -> dict[str, Any]:
     return form
 
 
-def question(given: dict[str, Any]) -> Ask:
+def question(given: dict[str, Any], say: Say) -> Ask:
     """The form as the API takes it; dials count only where the user set them here.
 
     Raises:
@@ -140,7 +141,7 @@ def question(given: dict[str, Any]) -> Ask:
         Refused: a value is out of bounds.
     """
     if not (given["prompt"] or "").strip():
-        raise UsageError("write a prompt first")
+        raise UsageError(say("prompt_first"))
     asked: dict[str, Any] = {name: given[name] or "" for name in ("prompt", "negative", "base_model")}
     asked["active"] = [to_builtins(one) for one in prompts.active(given["active"] or "")]
     asked["roles"], asked["exclude_roles"] = given["roles"] or [], given["exclude_roles"] or []

@@ -87,19 +87,20 @@ def read(name: str, value: Any) -> Any:
 def _field(ui: Ui, name: str) -> Any:
     option, usual = OPTIONS[name], getattr(Settings(), name)
     place = f"settings_{name}"
-    about: dict[str, Any] = {"label": name.replace("_", " "), "info": option.help}
+    help = ui.say(f"setting_{name}_help")
+    about: dict[str, Any] = {"label": ui.say(f"setting_{name}"), "info": help}
     if option.choices:
         return ui.make("Dropdown", place, choices=list(option.choices), value=usual, **about)
     if isinstance(usual, bool):
         return ui.make("Checkbox", place, value=usual, **about)
     if isinstance(usual, tuple):
-        about["info"] = f"{option.help} {ui.say('one_per_line')}"
+        about["info"] = f"{help} {ui.say('one_per_line')}"
         return ui.make("Textbox", place, value="", lines=2, max_lines=12, **about)
     if isinstance(usual, str):
         return ui.make("Textbox", place, value=usual, lines=1, max_lines=1, **about)
     if isinstance(usual, float) and option.high == 1:
         return ui.make("Slider", place, value=usual, minimum=option.low, maximum=option.high, step=0.01, **about)
-    about["info"] = f"{option.help} ({option.low:g} – {option.high:g})"
+    about["info"] = f"{help} ({option.low:g} – {option.high:g})"
     precision = 0 if isinstance(usual, int) else None
     return ui.make("Number", place, value=usual, precision=precision, **about)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .texts_records import RECORDS
+from .texts_settings import SETTINGS
 
 Say = Callable[..., str]  # say("page", first=1, last=25, total=60)
 
@@ -95,6 +96,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "explore": ("Exploration", "探索"),
     "collapse": ("Only the best version of one model", "同一模型仅显示最佳版本"),
     "suggest": ("Suggest LoRAs", "推荐 LoRA"),
+    "prompt_first": ("write a prompt first", "请先输入提示词"),
     "recommend_hint": (
         "Write a prompt and press “Suggest LoRAs”: those of your own LoRAs that fit it appear here, with reasons.",
         "输入提示词并点击“推荐 LoRA”，这里会显示合适的已安装 LoRA 及理由。",
@@ -193,6 +195,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "origin_trainer": ("trainer", "训练者"),
     "origin_guess": ("guess", "推测"),
     **RECORDS,
+    **SETTINGS,
 }
 
 

@@ -132,6 +132,7 @@ RECORDS: dict[str, tuple[str, str]] = {
     "of_lora_help": ("Its name or path.", "名称或路径。"),
     "pattern": ("with prompts like", "提示词匹配"),
     "pattern_help": ("A word or a regular expression.", "词语或正则表达式。"),
+    "words_help": ("A word, or several as they stand.", "词语，按原样查找。"),
     "limit": ("Show at most", "最多显示"),
     "made": ("Made", "时间"),
     "not_linked": ("not linked", "未关联"),

@@ -109,7 +109,7 @@ def start(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
     def start(*roots: Path, guard: Guard | None = None, images: Sequence[Path] = ()) -> Client:
         keeper = Keeper(lambda: Recommender.open(roots, data))
-        context = Context(keeper.get, keeper.reopen, lambda: images)
+        context = Context(keeper, lambda: images)
         opened.append(Client(Api(context, guard or Guard(Hosts(["127.0.0.1"]), **FREELY)), keeper))
         return opened[-1]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lorarec.api.asgi import Asgi
+from lorarec.api.asgi import Admission, Asgi
 from lorarec.api.lanes import Lanes
 from lorarec.api.wire import MAX_BODY, Lane, Request, Response
 
@@ -32,7 +32,12 @@ class Echo:
 
 
 def talk(
-    api: Any, *messages: dict[str, Any], admitted: bool = True, ending: bool = False, **scope: Any
+    api: Any,
+    *messages: dict[str, Any],
+    admitted: bool = True,
+    logged_in: bool = False,
+    ending: bool = False,
+    **scope: Any,
 ) -> list[dict[str, Any]]:
     """What the application sends; after the messages given the client waits for ever, or has gone if one says so."""
     sent: list[dict[str, Any]] = []
@@ -47,8 +52,8 @@ def talk(
         async def send(message: Any) -> None:
             sent.append(message)
 
-        async def admit(_: Any) -> bool:
-            return admitted
+        async def admit(_: Any) -> Admission:
+            return Admission(admitted, logged_in)
 
         lanes = Lanes()
         given = {"type": "http", "method": "GET", "headers": [], "query_string": b"", "path_params": {"rest": "loras"}}
@@ -91,6 +96,13 @@ def test_whom_the_login_does_not_admit_the_api_hears_of() -> None:
     api = Echo()
     talk(api, admitted=False)
     assert api.asked is not None and not api.asked.admitted
+
+
+def test_who_logged_in_at_the_host_is_known_to_have() -> None:
+    for logged_in in (False, True):
+        api = Echo()
+        talk(api, logged_in=logged_in)
+        assert api.asked is not None and api.asked.logged_in is logged_in
 
 
 class Pieces(Iterator[bytes]):

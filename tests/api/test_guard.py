@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lorarec.api.guard import Bearer, Guard, Hosts, is_loopback
@@ -55,6 +56,37 @@ def test_this_machine_is_reached_by_its_own_names(host):
 )
 def test_a_name_that_was_made_to_point_here_is_refused(host):
     assert refused(Guard(LOOPBACK), request(host=host)) == 403
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "trusted"),
+    [
+        *(("127.0.0.1", {"host": host}, True) for host in ("127.0.0.1:8188", "localhost:8188", "[::1]:8188")),
+        ("::1", {"host": "localhost."}, True),
+        ("192.168.1.5", {"host": "localhost:8188"}, False),
+        ("", {"host": "localhost:8188"}, False),
+        # A proxy on this machine: it hands on the name it was asked by, or says that it handed something on.
+        ("127.0.0.1", {"host": "192.168.1.2:8188"}, False),
+        *(
+            ("127.0.0.1", {"host": "localhost:8188", name: value}, False)
+            for name, value in {
+                **{"forwarded": "for=192.0.2.60", "via": "1.1 proxy", "x_forwarded_for": "192.0.2.60"},
+                **{"x_forwarded_proto": "https", "x_real_ip": "192.0.2.60"},
+            }.items()
+        ),
+    ],
+)
+def test_only_who_asks_on_this_machine_itself_is_trusted(peer, headers, trusted):
+    asked = msgspec.structs.replace(request(**headers), peer=peer)
+    assert Guard(Hosts(["0.0.0.0"])).trusts(asked) is trusted
+    assert Guard(Hosts(["0.0.0.0"]), Bearer("secret-token")).trusts(asked), "who got so far has the token"
+    assert Guard(Hosts(["0.0.0.0"])).trusts(msgspec.structs.replace(asked, logged_in=True))
+
+
+def test_behind_a_proxy_with_a_name_nobody_is_of_this_machine():
+    """Some hand on neither the name nor a header, as nginx does unless it is told to."""
+    asked = msgspec.structs.replace(request(host="127.0.0.1:8188"), peer="127.0.0.1")
+    assert not Guard(Hosts(["127.0.0.1"], ["comfy.example.org"])).trusts(asked)
 
 
 @pytest.mark.parametrize(

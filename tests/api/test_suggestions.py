@@ -68,6 +68,14 @@ def test_active_loras_are_named_with_what_was_found(client):
     assert any("nobody" in note for note in answer["notes"])
 
 
+def test_notes_name_no_folders_of_this_machine(client):
+    root, data = client.recommender.roots[0], client.recommender.data_dir
+    body = {"prompt": "a knight", "active": [{"name": f"{root}/nobody"}, {"name": f"{data}/nobody"}]}
+    notes = " ".join(client.post("/suggestions", body)["notes"])
+    assert f"{root.name}/nobody" in notes and f"{data.name}/nobody" in notes
+    assert str(root) not in notes and str(data) not in notes
+
+
 def test_every_field_reaches_the_query():
     ask = msgspec.json.decode(
         b"""{"prompt": "p", "negative": "n", "second": ["s"], "active": [{"name": "a", "strength": 0.5}],

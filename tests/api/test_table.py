@@ -11,7 +11,7 @@ import pytest
 
 from lorarec.api.loras import Browse
 from lorarec.api.routes import ROUTES
-from lorarec.api.wire import decode_query, encode
+from lorarec.api.wire import Response, decode_query, encode
 from lorarec.jobs import JobState
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +93,29 @@ def test_who_asks_for_the_head_of_events_takes_nobodys_place(client):
         reply = client("HEAD", "/events")
         assert (reply.status, reply.response.events) == (200, None)
     assert client("GET", "/events").status == 200
+
+
+def test_of_what_is_long_the_head_comes_alone(client, monkeypatch):
+    closed = []
+
+    def pieces():
+        try:
+            yield b"one"
+            raise AssertionError("nobody reads it")
+        finally:
+            closed.append(True)
+
+    def export(context, _):
+        made = pieces()
+        assert next(made)
+        return Response(headers={"Content-Type": "application/x-ndjson"}, chunks=made)
+
+    [route] = [route for route in ROUTES if route.path == "/history/export"]
+    assert client("GET", "/history/export").response.chunks is not None
+    monkeypatch.setattr("lorarec.api.app.ROUTES", (msgspec.structs.replace(route, handler=export),))
+    reply = client("HEAD", "/history/export")
+    assert (reply.status, reply.response.chunks, reply.response.body) == (200, None, b"")
+    assert reply.headers["Content-Type"] == "application/x-ndjson" and closed == [True]
 
 
 @pytest.mark.parametrize(

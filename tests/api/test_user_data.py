@@ -10,7 +10,7 @@ import pytest
 from lorarec.api.settings import EDITABLE, TRUSTED
 from lorarec.encode.loans import Head
 from lorarec.settings import OPTIONS, Settings, load
-from lorarec.types import EventKind
+from lorarec.types import Event, EventKind
 
 # Names folders or models of this machine: never to be changed by a request.
 LOCAL = {"loras", "images", "encoder_semantic", "encoder_artistic", "encoder_technical"}
@@ -39,6 +39,19 @@ def test_what_was_said_can_be_asked(client):
     assert client.get("/loras", search="raincoat")["loras"][0]["opinion"] == 1
     client.post("/events", {"kind": "show", "lora": moon})
     assert client.get("/feedback")["hidden"] == []
+
+
+def test_what_was_said_of_a_lora_that_is_gone_can_be_taken_back(client):
+    gone = "0123456789abcdef"
+    history = client.recommender.memory.history
+    for kind in ("hide", "like"):
+        history.add_event(Event(kind=EventKind(kind), lora=gone, at=1.0))
+    assert client.get("/feedback") == {"liked": [gone], "disliked": [], "hidden": [gone]}
+    for kind in ("show", "neutral", "undismiss"):
+        assert client.post("/events", {"kind": kind, "lora": gone})["stored"]
+    assert client.get("/feedback") == {"liked": [], "disliked": [], "hidden": []}
+    assert client("POST", "/events", {"kind": "hide", "lora": gone}).code == "unknown_lora"
+    assert client("POST", "/events", {"kind": "show", "lora": "f" * 16}).code == "unknown_lora"
 
 
 @pytest.mark.parametrize(
@@ -112,11 +125,37 @@ def test_counting_showing_exporting_and_deleting(client, made):
     assert client.get("/history")["counts"]["generations"] == 0 and lines(client("GET", "/history/export")) == []
 
 
+def test_words_of_prompts_are_taken_as_they_stand(client, made):
+    for seed, prompt in enumerate(("a (red:1.2) coat", "a red12 coat", "A (RED:1.2) HAT")):
+        client.recommender.memory.record_generation(made(prompt, "red_knight", seed=seed))
+    shown = client.get("/history/generations", text="(red:1.2)")["generations"]
+    assert [one["prompt"] for one in shown] == ["a (red:1.2) coat", "A (RED:1.2) HAT"]
+    assert len(client.get("/history/generations", text="")["generations"]) == 3
+    assert client("GET", "/history/generations", query={"text": ["a"], "pattern": ["a"]}).code == "usage_error"
+    assert client.post("/history/delete", {"text": "(red:1.2)"})["generations"] == 2
+    assert client.get("/history")["counts"]["generations"] == 1
+
+
+def test_patterns_are_for_those_of_this_machine(client, made):
+    """One that is made for it keeps Python's engine, and with it the whole program, busy for as long as it likes."""
+    client.recommender.memory.record_generation(made("a, " * 15, "red_knight"))
+    endless = r"((\w|[, ])+)+!$"
+    elsewhere = {"peer": "192.168.1.77"}
+    for reply in (
+        client("GET", "/history/generations", query={"pattern": [endless]}, **elsewhere),
+        client("POST", "/history/delete", {"pattern": endless}, **elsewhere),
+    ):
+        assert (reply.status, reply.code, reply.json["error"]["field"]) == (403, "not_from_here", "pattern")
+    shown = client("GET", "/history/generations", query={"text": ["A, A"]}, **elsewhere)
+    assert len(shown.json["generations"]) == 1
+    assert client("POST", "/history/delete", {"text": "A, A"}, **elsewhere).json["generations"] == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        *({}, {"everything": False}, {"lora": ""}, {"pattern": ""}, {"pattern": "("}),
-        *({"everything": True, "since": 1.0}, {"everything": True, "pattern": "a"}),
+        *({}, {"everything": False}, {"lora": ""}, {"text": ""}, {"pattern": ""}, {"pattern": "("}),
+        *({"everything": True, "since": 1.0}, {"everything": True, "pattern": "a"}, {"everything": True, "text": "a"}),
     ],
 )
 def test_nobody_deletes_by_mistake(client, made, body):

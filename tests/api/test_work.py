@@ -129,6 +129,54 @@ def test_harvesting_needs_folders_and_a_history(client, start, mini_library, ima
     assert (reply.status, reply.code) == (400, "usage_error") and "off" in reply.json["error"]["message"]
 
 
+@pytest.fixture
+def slow(images, monkeypatch):
+    """Many image files that are read slowly: the harvest of their folder takes seconds."""
+    from lorarec.history.harvest import harvest
+
+    [first] = images.iterdir()
+    for number in range(120):
+        (images / f"{number}.png").write_bytes(first.read_bytes())
+
+    def read(path, given=harvest.read_metadata):
+        time.sleep(0.02)
+        return given(path)
+
+    monkeypatch.setattr(harvest, "read_metadata", read)
+    monkeypatch.setattr(harvest, "BATCH", 1)
+    return images
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/history", {"enabled": False}), ("/settings", {"history_exclude": ["knight"]})]
+)
+def test_a_harvest_ends_when_less_may_be_remembered(start, mini_library, slow, path, body):
+    client = start(mini_library, images=[slow])
+    client.recommender.refresh()
+    client.post("/jobs/harvest", status=202)
+    until(lambda: client.get("/history")["counts"]["images"] > 2)
+    assert client("PUT", path, body).status == 200
+    assert client.get("/jobs/harvest")["state"] == "cancelled"
+    stored = client.get("/history")["counts"]["images"]
+    time.sleep(0.2)
+    assert client.get("/history")["counts"]["images"] == stored < 121
+
+
+def test_other_settings_leave_a_harvest_what_it_works_with(start, mini_library, slow):
+    client = start(mini_library, images=[slow])
+    client.recommender.refresh()
+    before, closed = client.recommender, []
+    close = before.close
+    before.close = lambda: [closed.append(True), close()]
+    client.post("/jobs/harvest", status=202)
+    until(lambda: client.get("/history")["counts"]["images"] > 2)
+    assert client("PUT", "/settings", {"top": 3}).status == 200 and client.recommender is not before
+    assert client.get("/jobs/harvest")["state"] == "running" and not closed
+    until(lambda: client.get("/jobs/harvest")["state"] == "done")
+    assert client.get("/history")["counts"]["images"] == 121
+    until(lambda: closed)
+
+
 def test_folders_cannot_be_named_by_a_client(client):
     reply = client("POST", "/jobs/harvest", {"folders": ["/"]})
     assert (reply.status, reply.code) == (400, "invalid_request")

@@ -64,6 +64,14 @@ def test_folders_given_once_become_the_default(call, data: Path, images: Path, l
     assert "default" not in call("harvest", other, "--loras", loras, "--data", data).err, "nothing is overwritten"
 
 
+def test_a_folder_of_the_settings_that_is_not_there_is_named(call, data: Path, images: Path, loras: Path) -> None:  # type: ignore[no-untyped-def]
+    gone = images.parent / "unplugged"
+    call("settings", "set", "images", images, gone, "--data", data)
+    done = call("harvest", "--loras", loras, "--data", data)
+    assert done.code == 0 and f"{gone}: folder cannot be read" in done.err
+    assert done.err.count("cannot be read") == 1
+
+
 def test_without_loras_names_are_kept(call, data: Path, images: Path) -> None:  # type: ignore[no-untyped-def]
     done = call("harvest", images, "--json", "--data", data)
     assert done.code == 0 and "stay names" in done.err

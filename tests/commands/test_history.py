@@ -18,7 +18,7 @@ from lorarec.commands.moments import moment
 from lorarec.database import open_database
 from lorarec.history.store import History
 from lorarec.settings import load
-from lorarec.types import EventKind, Generation, ImageFile, Linked, OutcomeKind, Use
+from lorarec.types import Event, EventKind, Generation, ImageFile, Linked, OutcomeKind, Use
 
 MIRA = "characters/mira_lanternkeeper_v2.safetensors"
 DAY = 86400.0
@@ -246,6 +246,16 @@ def test_feedback_is_kept_and_shown(call, indexed: list[str]) -> None:
     assert row == {"lora": MIRA, "id": mira_id(call, indexed), "kind": "dislike", "stored": True}
     state = call("history", "--json", *indexed).json
     assert (state["liked"], state["hidden"], state["disliked"]) == ([], [], [MIRA])
+
+
+def test_of_a_lora_that_is_gone_only_what_was_said_can_be_taken_back(call, indexed: list[str], tmp_path: Path) -> None:
+    gone = "0123456789abcdef"
+    with remembered(Path(indexed[-1])) as history:
+        history.add_event(Event(kind=EventKind.HIDE, lora=gone, at=1.0))
+    assert call("history", "show", "--json", *indexed).json["hidden"] == [gone]
+    assert call("feedback", "hide", gone, *indexed).code == 1
+    assert call("feedback", "show", gone, *indexed).out == f"no longer hidden: {gone}\n"
+    assert call("history", "show", "--json", *indexed).json["hidden"] == []
 
 
 def test_one_unknown_name_and_nothing_is_recorded(call, indexed: list[str]) -> None:

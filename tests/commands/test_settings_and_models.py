@@ -35,6 +35,17 @@ def test_lora_folders_are_kept_absolute(call, tmp_path: Path, monkeypatch: pytes
     assert load(tmp_path).loras == (str(tmp_path.resolve() / "one"), str(tmp_path.resolve() / "two"))
 
 
+def test_folders_of_images_and_encoders_too_but_no_models_name(call, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    call("settings", "set", "images", "mine", "not there", "--data", tmp_path)
+    call("settings", "set", "encoder_semantic", "mine", "--data", tmp_path)
+    call("settings", "set", "encoder_artistic", "someone/model", "--data", tmp_path)
+    stored = load(tmp_path)
+    assert stored.images == (str(tmp_path / "mine"), str(tmp_path / "not there"))
+    assert (stored.encoder_semantic, stored.encoder_artistic) == (str(tmp_path / "mine"), "someone/model")
+
+
 def test_a_value_out_of_bounds_changes_nothing(call, tmp_path: Path) -> None:
     call("settings", "set", "top", 8, "--data", tmp_path)
     done = call("settings", "set", "top", 5000, "--data", tmp_path)
@@ -60,6 +71,24 @@ def test_list_names_what_is_missing_and_what_to_do(call, tmp_path: Path) -> None
     [absent] = [entry for entry in state["missing"] if entry["name"] == "absent/encoder"]
     assert absent["used_for"] == ["semantic"] and "models pull absent/encoder" in absent["problem"]
     assert "absent/encoder" in " ".join(call("models", "list", "--data", tmp_path).out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "--lens", "semantic"), "--lens"),
+        (("list", "--mirror", "https://m.example"), "--mirror"),
+        (("list", "--yes"), "--yes"),
+        (("list", "speed"), "name"),
+        (("use", "quality", "--yes"), "--yes"),
+        (("use", "quality", "--mirror", "https://m.example"), "--mirror"),
+        (("pull", "a/b", "--lens", "semantic"), "--lens"),
+    ],
+)
+def test_options_of_other_actions_are_refused(call, tmp_path: Path, arguments: tuple, said: str) -> None:
+    done = call("models", *arguments, "--data", tmp_path)
+    assert done.code == 2 and done.err == f"lorarec: models {arguments[0]} takes no {said}\n"
+    assert not (tmp_path / "settings.json").exists()
 
 
 @pytest.fixture
@@ -100,6 +129,16 @@ def test_pull_asks_on_a_terminal(call, hub, tmp_path: Path, monkeypatch, answer:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert call("models", "pull", "a/b", "--data", tmp_path).code == 0
     assert len(hub) == downloads
+
+
+def test_pull_gets_what_a_profile_lacks(call, hub, tmp_path: Path) -> None:
+    from lorarec.encode.profiles import PROFILES
+
+    call("settings", "set", "encoder_semantic", "absent/encoder", "--data", tmp_path)
+    assert call("models", "pull", "quality", "--yes", "--data", tmp_path).code == 0
+    names = [name for name, _, _ in hub]
+    assert names and set(names) <= set(PROFILES["quality"].values()) and len(names) == len(set(names))
+    assert load(tmp_path) == Settings(encoder_semantic="absent/encoder"), "it is not chosen by that"
 
 
 def test_a_hub_out_of_reach_is_1(call, hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,10 +146,10 @@ def place(host: Path, parent: str, whole: bool = False) -> Path:
     return pack
 
 
-def run_installer(python: Sequence[str], pack: Path, cwd: Path, environment: Mapping[str, str]) -> Ran:
+def run_installer(python: Sequence[str], pack: Path, cwd: Path, environment: Mapping[str, str], *arguments: str) -> Ran:
     """Run install.py and keep what it says."""
     begun = time.monotonic()
-    command = [*python, str(pack / "install.py")]
+    command = [*python, str(pack / "install.py"), *arguments]
     done = subprocess.run(command, capture_output=True, cwd=cwd, env=dict(environment), check=False)
     seconds = time.monotonic() - begun
     lines = tuple(done.stdout.decode("utf-8", "replace").splitlines())

@@ -151,7 +151,7 @@ def check(name: str, kind: Environment, folder: Path, python: str) -> Result:
     offline = run_installer(found, pack, cwd, cut)
     problems = [f"offline: {line}" for line in before.changes(look(found))]
     problems += loads(found, pack)
-    first = run_installer(found, pack, cwd, clean(**inside))
+    first = run_installer(found, pack, cwd, clean(**inside), "--now")
     after = look(found)
     second = run_installer(found, pack, cwd, clean(**inside))
     problems += before.changes(after) + [f"second: {line}" for line in after.changes(look(found))]

@@ -112,7 +112,7 @@ class Host:
     def look(self):  # type: ignore[no-untyped-def]
         return environments.look(self.python)
 
-    def run(self, cwd: Path | None = None, online: bool = True, **more: str):  # type: ignore[no-untyped-def]
+    def run(self, *arguments: str, cwd: Path | None = None, online: bool = True, **more: str):  # type: ignore[no-untyped-def]
         """Run install.py as the host does; the index is the folder of wheels, or one that cannot be reached."""
         if online:
             told = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.index)}
@@ -120,7 +120,8 @@ class Host:
         else:
             told = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"}
         told |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_NO_CACHE": "1", **more}
-        ran = environments.run_installer(self.python, self.pack, cwd or self.folder, environments.clean(**told))
+        environment = environments.clean(**told)
+        ran = environments.run_installer(self.python, self.pack, cwd or self.folder, environment, *arguments)
         assert ran.code == 0 and ran.errors == ""
         assert all(line.startswith("lorarec: ") for line in ran.lines)
         return ran
@@ -216,7 +217,8 @@ def test_without_network_it_says_what_is_missing_and_comes_back(host) -> None:  
     assert comfyui.look() == before
     for name in ("msgspec", "bm25s", "rich", "onnxruntime", "faiss-cpu", "sentence-transformers"):
         assert left_out(ran)[name].startswith("the package index cannot be reached. ")
-    comfyui.run()
+    assert left_out(comfyui.run()) == left_out(ran) and comfyui.look() == before, "it does not ask so soon again"
+    comfyui.run("--now")
     assert {"msgspec", "bm25s", "rich", "onnxruntime"} <= set(before.added(comfyui.look()))
 
 
@@ -230,7 +232,7 @@ def test_uv_where_there_is_no_pip(host) -> None:  # type: ignore[no-untyped-def]
     path = os.pathsep.join([str(Path(uv).parent), os.environ["PATH"]])
     offline = comfyui.run(online=False, PATH=path)
     assert left_out(offline)["msgspec"].startswith("the package index cannot be reached. ")
-    ran = comfyui.run(PATH=path)
+    ran = comfyui.run("--now", PATH=path)
     after = comfyui.look()
     assert before.changes(after) == []
     assert left_out(ran) == {}

@@ -135,7 +135,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
             comfy.recommend = comfy.pack.NODE_CLASS_MAPPINGS["LorarecRecommend"]
             if core:
                 comfy.core = FakeRecommender(comfy, *roots)
-                comfy.library._shared = comfy.core
+                comfy.library.keeper._kept = comfy.core
             return comfy
 
         yield start

@@ -145,7 +145,7 @@ def test_failed_cancelled_cached_and_preview_runs_teach_nothing_and_open_nothing
     comfy = start(loras, core=False)
     execute(comfy, workflow(), **how)
     comfy.settle()
-    assert comfy.library.opened() is None
+    assert comfy.library.keeper.opened is None
     assert [path.name for path in Path(comfy.folder_paths.user, "__lorarec").iterdir()] == ["settings.json"]
 
 
@@ -227,7 +227,7 @@ def test_with_the_history_off_no_database_is_opened(start, loras):
     settings.write_text('{"history": false}')
     execute(comfy, workflow())
     comfy.settle()
-    assert comfy.library.opened() is None and not settings.with_name("lorarec.sqlite3").exists()
+    assert comfy.library.keeper.opened is None and not settings.with_name("lorarec.sqlite3").exists()
 
 
 def test_several_users_are_not_told_apart_so_nothing_is_recorded(comfy):
@@ -251,7 +251,7 @@ def test_a_pack_that_is_loaded_again_listens_once(comfy):
     comfy.load()
     again = comfy.part("nodes.capture")
     assert again is not first
-    comfy.part("nodes.library")._shared = comfy.core
+    comfy.part("nodes.library").keeper._kept = comfy.core
     execute(comfy, workflow())
     comfy.settle()
     assert len(comfy.core.memory.generations) == 1 and len(wrapped) == 1

@@ -41,7 +41,7 @@ def test_no_folder_is_missed_that_comfyui_adds_for_those_who_save_loras(start, m
     comfy = start(mini_library, core=False)
     assert comfy.library.recommender().refresh().problems == ()
     make_lora(Path(comfy.folder_paths.output) / "loras" / "mine.safetensors", seed=5)
-    comfy.library.reopen()  # as at the next start
+    comfy.library.keeper.reopen()  # as at the next start
     core = comfy.library.recommender()
     core.refresh()
     assert "mine.safetensors" in [lora.path for lora in core.loras()]

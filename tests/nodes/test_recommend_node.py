@@ -112,7 +112,7 @@ def test_fixed_reads_only_the_selection_and_never_touches_the_core(start, loras)
     assert outputs(comfy.recommend().run("a cat", mode="fixed"))["LORA_STACK"] == []
     for part in ("recommender", "types", "settings", "database", "base_models"):
         assert not comfy.loaded(f"lorarec.{part}")
-    assert comfy.library.opened() is None
+    assert comfy.library.keeper.opened is None
 
 
 def test_fill_once_keeps_what_is_there_even_if_that_is_nothing(start, loras):
@@ -341,7 +341,7 @@ def test_definitions_are_asked_for_often_but_scans_are_few(start, loras, monkeyp
     now[0] += comfy.library.RESCAN_AFTER
     comfy.recommend.INPUT_TYPES()
     assert comfy.core.refreshes == 2
-    comfy.library._shared = None
+    comfy.library.keeper.close()
     now[0] += comfy.library.RESCAN_AFTER
     comfy.recommend.INPUT_TYPES()
-    assert comfy.library.opened() is None
+    assert comfy.library.keeper.opened is None

@@ -235,13 +235,13 @@ def test_images_of_this_comfyui_can_be_harvested(comfy, tmp_path):
 
 def test_nothing_of_ours_runs_on_the_event_loop(comfy, monkeypatch):
     """Neither opening the API nor answering or streaming: all of it asks for the recommender, in our own threads."""
-    asked, given = set(), comfy.library.recommender
+    asked, given = set(), comfy.library.keeper.get
 
     def recommender():
         asked.add(threading.current_thread().name.rpartition("_")[0])
         return given()
 
-    monkeypatch.setattr(comfy.library, "recommender", recommender)
+    monkeypatch.setattr(comfy.library.keeper, "get", recommender)
     assert not comfy.loaded("lorarec.api.app")
 
     async def work(client):

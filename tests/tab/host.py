@@ -27,8 +27,8 @@ def main() -> None:
     loras, data = sys.argv[1:]
     keeper = Keeper(lambda: Recommender.open([loras], data))
     with gr.Blocks(analytics_enabled=False) as ours:
-        page.build(Context(keeper.get, keeper.reopen))
-    opened = keeper._kept is not None
+        page.build(Context(keeper))
+    opened = keeper.opened is not None
     blocks = list(ours.blocks.values())
     facts = {
         "opened": opened,  # by building the page: a host builds it before its user has asked for anything

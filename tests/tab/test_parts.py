@@ -5,21 +5,32 @@ from __future__ import annotations
 import ast
 import re
 import string
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lorarec.errors import UsageError
 from lorarec.jobs import JobState
+from lorarec.progress import STAGES
 from lorarec.settings import OPTIONS, Settings
-from lorarec.tab import charts, jobs, markup, prompts, recommend, settings
+from lorarec.tab import charts, details, history, jobs, markup, prompts, recommend, settings
+from lorarec.tab.compat import Ui
 from lorarec.tab.texts import TEXTS, speaker
 from lorarec.types import Progress
 
 NASTY = "\"><script>alert(1)</script>' onload=x &amp; \ud800"
 FOLDER = Path(markup.__file__).parent
 say = speaker("en")
+
+
+@pytest.fixture
+def ui(monkeypatch):
+    """Makes a `Ui` over a Gradio that has nothing but a version: ``ui(machine=True)``."""
+    monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(__version__="4.40.0", update=lambda **changes: changes))
+    return lambda language="en", **given: Ui(speaker(language), lambda text: text.replace("/home/me/", "me/"), **given)
 
 
 class Seen(HTMLParser):
@@ -127,13 +138,13 @@ def form(**given):
 
 
 def test_dials_count_only_where_they_are_set_here():
-    asked = recommend.question(form(prompt="x", folders="a, b"))
+    asked = recommend.question(form(prompt="x", folders="a, b"), say)
     assert (asked.top, asked.min_score, asked.collapse, asked.safety) == (None, None, None, None)
     assert asked.folders == ("a", "b")
-    asked = recommend.question(form(prompt="x", own=True, safety="safe"))
+    asked = recommend.question(form(prompt="x", own=True, safety="safe"), say)
     assert (asked.top, asked.min_score, asked.collapse, asked.safety) == (9, 0.5, False, "safe")
     with pytest.raises(UsageError):
-        recommend.question(form(prompt="  "))
+        recommend.question(form(prompt="  "), say)
 
 
 def test_every_setting_has_its_field_and_reads_its_own_value_back():
@@ -168,3 +179,72 @@ def test_every_text_that_is_asked_for_exists():
                 if isinstance(first, ast.Constant):
                     asked.add(first.value)
     assert len(asked) > 100 and asked <= set(TEXTS)
+
+
+@pytest.mark.parametrize("error", [UsageError("/home/me/loras is not there"), OSError("/home/me/loras is not there")])
+def test_what_went_wrong_names_no_folders(ui, error):
+    def fail():
+        raise error
+
+    *_, said = ui()._guarded(fail, 2)()
+    assert "me/loras is not there" in said and "/home/me" not in said
+
+
+@pytest.mark.parametrize(("machine", "name"), [(True, "pattern"), (False, "text")])
+def test_words_of_prompts_are_a_pattern_only_on_this_machine(ui, machine, name):
+    assert history.part(ui(machine=machine), None, "", "", "", " red.* ") == {name: "red.*"}
+    assert history.part(ui(machine=machine), None, "", "", "", " ") == {}
+
+
+class Made(SimpleNamespace):
+    """A Gradio whose components keep the options they are made with."""
+
+    def __getattr__(self, kind):
+        class Component:
+            def __init__(self, label="", info="", placeholder="", choices=(), value=None, elem_id=""):
+                self.said = (label, info, placeholder)
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                pass
+
+        return Component
+
+
+def words(text):
+    """English words in a Chinese text that are neither names nor commands nor values."""
+    known = {"auto", "lora", "lorarec", "harvest", "http", "hugging", "face", "nvidia"}
+    found = re.findall(r"[A-Za-z]{4,}", re.sub(r"https?://\S*", "", text))
+    return [word for word in found if word.lower() not in known]
+
+
+def test_a_chinese_page_speaks_chinese(ui):
+    chinese = ui("zh", machine=True)
+    chinese.gr = Made()
+    fields = [*recommend._form(chinese).values(), *(settings._field(chinese, name) for name in OPTIONS)]
+    for field in fields:
+        for said in field.said:
+            assert not words(said), said
+    at_work = JobState(job="index", state="running", progress=Progress("scan", 1, 2, 1.0, 3.0))
+    report = {"found": 3, "unreadable": 2, "more_problems": 0, "unknown": {"uses": 5, "names": 1, "most": {"ink": 5}}}
+    for state in (at_work, JobState(job="index", state="done", report=report)):
+        assert not words(Seen(jobs.job(state, chinese.say)).data)
+    with pytest.raises(UsageError, match="请先输入提示词"):
+        recommend.question(form(prompt=" "), chinese.say)
+
+
+def test_spans_of_strengths_are_told_in_the_language_of_the_page():
+    assert details._strength(0.8, 0.6, 1.0, "author", speaker("zh")).startswith("0.80 (0.60 至 1.00)")
+    assert details._strength(None, 0.6, 1.0, "author", say) == "0.60 to 1.00 author"
+
+
+def test_every_setting_step_and_figure_has_its_texts():
+    from lorarec.history.harvest.harvest import HarvestReport
+    from lorarec.types import ScanReport
+
+    named = {name for report in (HarvestReport, ScanReport) for name in report.__struct_fields__}
+    assert {f"figure_{name}" for name in named - {"problems", "cancelled"}} <= set(TEXTS)
+    assert {f"step_{name}" for name in STAGES} <= set(TEXTS)
+    assert {f"setting_{name}{end}" for name in OPTIONS for end in ("", "_help")} <= set(TEXTS)

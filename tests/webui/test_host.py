@@ -192,6 +192,21 @@ def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["after the reload"])
 
 
+def test_a_mistake_in_the_settings_ends_no_remembering(host: Any) -> None:
+    file = host.data / "settings.json"
+    right = file.read_text(encoding="utf-8")
+    try:
+        for number, (wrong, prompt) in enumerate((({"top": 0}, "in spite of it"), ({"history": "of"}, "nobody knows"))):
+            file.write_text(json.dumps({**json.loads(right), **wrong}), encoding="utf-8")
+            text = INFO.format(prompt=prompt, seed=200 + number)
+            host.ask("save", folder="outputs/txt2img-images", name=f"20{number}", text=text)
+            eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["in spite of it"])
+        time.sleep(0.5)
+        assert generations(host)[-1]["prompt"] == "in spite of it"
+    finally:
+        file.write_text(right, encoding="utf-8")
+
+
 @pytest.fixture(scope="module", params=sorted(HOSTS))
 def guarded(request: pytest.FixtureRequest, start: Any) -> Any:
     """A host with a login for two people, and its own API's user."""
@@ -206,9 +221,17 @@ def test_the_login_counts_for_our_routes_too(guarded: Any) -> None:
     browser.open(urllib.request.Request(f"{guarded.url}login", form), timeout=10)
     with browser.open(f"{guarded.url}lorarec/v1/health", timeout=10) as response:
         assert json.load(response)["status"] == "ok"
+    elsewhere = urllib.request.Request(f"{guarded.url}lorarec/v1/settings", headers={"X-Forwarded-For": "192.0.2.60"})
+    with browser.open(elsewhere, timeout=10) as response:
+        assert may_set_addresses(json.load(response)), "who logged in is trusted from wherever they are"
     assert guarded.call("/health", Authorization="Basic YXBpOmtleQ==")[0] == 200
     for wrong in ("Basic YXBpOndyb25n", "Basic", "Basic ?", "Bearer YXBpOmtleQ=="):
         assert guarded.call("/health", Authorization=wrong)[0] == 401
+
+
+def may_set_addresses(shown: Any) -> bool:
+    """Whether the answer of ``GET /settings`` offers what only those may change who are trusted."""
+    return bool(next(one for one in shown["settings"] if one["name"] == "mirror")["editable"])
 
 
 def test_of_several_people_nothing_is_remembered(guarded: Any) -> None:
@@ -222,6 +245,8 @@ def test_without_a_page_the_apis_own_login_counts(start: Any, auth: str) -> None
     host = start("gradio3", "a1111", "--nowebui", *(["--api-auth", auth] if auth else []))
     assert host.call("/health")[0] == (401 if auth else 200)
     assert host.call("/health", Authorization="Basic YXBpOmtleQ==")[0] == 200
+    elsewhere = {"Authorization": "Basic YXBpOmtleQ==", "X_Forwarded_For": "192.0.2.60"}
+    assert may_set_addresses(host.call("/settings", **elsewhere)[1]) is bool(auth)
 
 
 def test_sdnext_has_a_control_tab_and_names_for_its_folders(start: Any, browser: Any) -> None:

@@ -99,9 +99,8 @@ def comfyui(folder: Path, *roots: Path) -> Iterator[SimpleNamespace]:
             settle()
     finally:
         library = sys.modules.get(f"{name}.nodes.library")
-        shared = None if library is None else library._shared
-        if shared is not None:
-            shared.close()
+        if library is not None:
+            library.keeper.close()
         sys.path.remove(str(FAKES))
         sys.meta_path.remove(hook)
         _take(name, *FAKE_NAMES)

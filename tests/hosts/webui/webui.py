@@ -273,14 +273,14 @@ class Commands:
 
     def begin(self, tab):
         """Begin to generate while bulk work of ours, if we are open, is on the device: how it was asked back."""
-        keeper = sys.modules["lorarec_webui.door"]._entered._keeper
+        opened = sys.modules["lorarec_webui.door"]._entered.keeper.opened
         asked = Resident()
-        if keeper is not None:
-            keeper.opened._encoders._bulk = asked
+        if opened is not None:
+            opened._encoders._bulk = asked
         with call_queue.queue_lock:
             scripts.before_process(None, tab)
-        if keeper is not None:
-            keeper.opened._encoders._bulk = None
+        if opened is not None:
+            opened._encoders._bulk = None
         return asked.back
 
     def busy(self):
@@ -304,7 +304,7 @@ class Commands:
             "sides": host.side_folders(),
             "failures": script_callbacks.failures,
             "made_again": made_again,
-            "opened": sys.modules["lorarec_webui.door"]._entered._keeper is not None,
+            "opened": sys.modules["lorarec_webui.door"]._entered.keeper.opened is not None,
             "changes": sum(dep_targets(self.page)),
             "threads": sorted(thread.name for thread in threading.enumerate() if "lorarec" in thread.name),
             "path": sys.path,
