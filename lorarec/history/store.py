@@ -223,7 +223,10 @@ class History:
         kinds: Collection[EventKind] | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """Events of a period, about a LoRA, of some kinds; oldest first. Of more than ``limit`` the newest."""
+        """Events of a period, about a LoRA, of some kinds, in the order they were recorded.
+
+        Of more than ``limit`` the newest. The order is not that of their times: a clock can be set back.
+        """
         with self._database.read() as connection:
             return reading.events(connection, self._user, since, until, lora, kinds, limit)
 
