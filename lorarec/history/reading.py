@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
 _KINDS = {kind.value: kind for kind in EventKind}
+OPINIONS = {EventKind.LIKE: 1, EventKind.DISLIKE: -1, EventKind.NEUTRAL: 0}
+WISHES = (*OPINIONS, EventKind.HIDE, EventKind.SHOW)  # settings rather than traces: they hold whatever else is kept
 
 
 class PastCount(Struct, frozen=True):
