@@ -27,7 +27,7 @@ from .prompt.syntax import parse
 from .prompt.terms import terms as terms_of
 from .types import Event, PastGeneration
 
-FORMAT = 3  # of the saved form
+FORMAT = 4  # of the saved form
 _KIND = "own"
 
 Floats = NDArray[np.float32]

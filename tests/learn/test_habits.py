@@ -71,6 +71,20 @@ def test_what_other_tools_counted_is_no_second_use(generation: Generate, laid: L
     assert found.count.tolist() == [1, 0, 0, 9] and found.weight == 1 and found.seen == 10
 
 
+def test_what_was_taken_up_again_is_not_old(generation: Generate, laid: Lay) -> None:
+    told = [generation(0, "p", "a"), generation(1, "q", "b"), generation(2, "r", "c"), generation(3, "p", "a")]
+    assert habits(laid(told)).age.tolist() == approx(0, 2 / 3, 1 / 3, float("nan"))
+
+
+def test_of_a_past_that_is_asked_again_nothing_later_is_known(generation: Generate, laid: Lay) -> None:
+    told = [generation(n, prompt, uses) for n, (prompt, uses) in enumerate(zip("pqprqps", "abacbad", strict=True))]
+    whole, upto = laid(told), [0, 1, 3, 6]  # generations before the first of each occasion
+    for occasions, generations in enumerate(upto):
+        then = habits(laid(told[:generations]))
+        assert habits(whole, occasions).age.tolist() == approx(*then.age)
+    assert habits(whole).age.tolist() == approx(0.25, 0.5, 0.75, 0)
+
+
 @pytest.mark.parametrize("upto", [None, 2])
 def test_known_habits_change_no_answer(past: Past, upto: int | None) -> None:
     """Of the whole past, so that a replay of its beginning must not use them."""
