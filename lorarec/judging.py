@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from .history.store import History
+from .learn.wishes import without_undone
 from .library import Library
 from .own import Memories
 from .pipeline import Pipeline
@@ -56,7 +57,8 @@ def judge_history(
         verdict = Verdict(why="there is no history to judge by")
     else:
         impressions = history.impressions()
-        told = moments(history.past(), history.events(kinds=(EventKind.INSERT,)), impressions)
+        inserted = without_undone(history.events(kinds=(EventKind.INSERT, EventKind.REMOVE)))
+        told = moments(history.past(), inserted, impressions)
         found = replay(told, memories, library, pipeline, encode, stop)
         verdict = judge([choice for _, choice in found], shared, [moment.at for moment, _ in found])
     return Judged(verdict=verdict, at=time.time(), occasions=occasions, shipped=dict(shared))

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 LOOK_EVERY = 10.0  # seconds between looks for what other processes recorded
 LEARN_EVERY = 20.0  # seconds between two times of learning from what was recorded
+MOST_REMOVED = 1000  # LoRAs put in and taken out, the latest: what is older says little, and each look reads them
 
 
 class Memory(Recorder):
@@ -298,11 +299,10 @@ class Memory(Recorder):
     def _swap(self, library: Library) -> Own | None:
         """Put the memories and the wishes of now in place."""
         history = self.history
-        events = (
-            history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS, EventKind.REMOVE))
-            if self._settings.history
-            else []
-        )
+        events: list[Event] = []
+        if self._settings.history:
+            events += history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS))
+            events += history.events(kinds=(EventKind.INSERT, EventKind.REMOVE), limit=MOST_REMOVED)
         own = own_module.own(self._beside(library), library, history.opinions(), history.hidden(), events)
         self._now = (library.key, own)
         self.renewals += 1

@@ -14,7 +14,7 @@ from lorarec.judging import AGAIN, FILE, Judged
 from lorarec.rank import personal
 from lorarec.rank.rerank import LEAST, Verdict
 from lorarec.recommender import Recommender
-from lorarec.types import Generation, Use
+from lorarec.types import Event, EventKind, Generation, Use
 from words_only import WORDS_ONLY
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
@@ -52,6 +52,19 @@ def make(recommender: Recommender, count: int, choose: Callable[[int], str], fir
 def test_without_a_history_there_is_nothing_to_judge_by(recommender: Recommender) -> None:
     found = recommender.judge()
     assert not found.verdict.used and found.occasions == 0 and "no history" in found.verdict.why
+
+
+def test_what_was_put_in_and_at_once_taken_out_was_not_chosen(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(recommender, 1, lambda number: NAMES[0])
+    ids = {lora.name: lora.id for lora in recommender.loras()}
+    for name, kind in (("bravo", "insert"), ("alpha", "insert"), ("alpha", "remove")):
+        recommender.memory.record_event(Event(kind=EventKind(kind), lora=ids[name], at=1.7e9, prompt="castle"))
+    told: list[str] = []
+    monkeypatch.setattr(judging, "moments", lambda past, events, shown: told.extend(one.lora for one in events) or [])
+    recommender.judge()
+    assert told == [ids["bravo"]]
 
 
 def test_a_short_history_is_told_to_be_short(recommender: Recommender) -> None:

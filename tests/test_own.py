@@ -75,6 +75,23 @@ def with_wishes(
     return found
 
 
+def test_what_was_taken_out_and_used_since_is_no_removal() -> None:
+    removed = [Event(kind=EventKind.REMOVE, lora=lora, at=NOW, prompt="castle") for lora in "ab"]
+    used = remember([made(1, "deer", "a"), made(2, "castle", "c"), made(3, "deer", "a")])
+    assert with_wishes(used, *removed).wishes.rows.tolist() == [PLACE["b"]]
+    assert with_wishes(None, *removed).wishes.rows.tolist() == [PLACE["a"], PLACE["b"]]
+
+
+def test_a_lora_put_in_is_no_wish() -> None:
+    assert own.own(None, LIBRARY, {}, (), [Event(kind=EventKind.INSERT, lora="a", at=NOW, prompt="castle")]) is None
+
+
+def test_the_same_prompt_in_other_words_of_its_syntax_is_one_prompt() -> None:
+    prompts = ("a red castle", "a red castle <lora:a:0.7>", "(a red castle:1.2)")
+    found = with_wishes(None, *(Event(kind=EventKind.REMOVE, lora="a", at=NOW, prompt=prompt) for prompt in prompts))
+    assert found.wishes.rows.tolist() == [0] and found.wish_prompts.count == 1
+
+
 def test_every_personal_signal_is_filled_by_the_past_or_by_wishes() -> None:
     dismissal = Event(kind=EventKind.DISMISS, lora="a", at=NOW, prompt="castle")
     columns = consult(with_wishes(remember([made(0, "castle")]), dismissal), "castle").columns(np.arange(3))

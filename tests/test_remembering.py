@@ -295,6 +295,20 @@ def test_what_was_learned_while_wishes_were_read_stays(
     assert own is not None and own.memories is not None and own.memories.past.count == 2
 
 
+def test_putting_a_lora_in_again_takes_its_removal_back(open_memory: Callable[..., Memory], library: Library) -> None:
+    memory = open_memory()
+
+    def rows_after(lora: str, *kinds: EventKind) -> list[int]:
+        for kind in kinds:
+            memory.record_event(Event(kind=kind, lora=lora, at=1.7e9, prompt="a red castle"))
+        own = memory.own(library)
+        return [] if own is None else own.wishes.rows.tolist()
+
+    assert rows_after("bravo", EventKind.REMOVE) == [1]
+    assert rows_after("bravo", EventKind.INSERT) == []
+    assert rows_after("charlie", EventKind.INSERT, EventKind.REMOVE) == [], "put in and at once taken out"
+
+
 def test_another_project_in_hand_is_learned_anew(open_memory: Callable[..., Memory], library: Library) -> None:
     first = open_memory()
     record(first, "a red castle")

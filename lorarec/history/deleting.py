@@ -57,8 +57,8 @@ def delete(
     """Delete what was made, shown, done and counted in a period, about one LoRA, with such a prompt, or all at once.
 
     Everything that mentions the LoRA goes as a whole: generations that use it, answers that show it or had it active.
-    With a ``pattern``, see `matches`, counts stay: they have no prompt. Unless a LoRA is named, what was liked, disliked
-    and hidden holds on, and loses only prompt, project and answer: what was hidden never shows again by itself.
+    With a ``pattern``, see `matches`, counts stay: they have no prompt. Unless a LoRA is named, likes, dislikes and
+    hides hold on, and lose only prompt, project and answer: what was hidden never shows again by itself.
     Of image files path, size and time stay, pointing nowhere: else the next harvest would bring back what was deleted.
     """
     import sqlalchemy as sa

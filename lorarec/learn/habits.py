@@ -29,6 +29,7 @@ class Habits(Struct, frozen=True, kw_only=True):
     seen: float  # the same, or what other tools counted if that is more
     count: Doubles  # uses of each LoRA, weighted, shape (n,)
     age: Floats  # share of the occasions that were taken up since its last use, shape (n,)
+    last: Doubles  # when it was last used, seconds since the epoch, -inf = never, shape (n,)
     kept: Floats  # share of its images that were kept, less the user's own mean, shape (n,)
     bases: dict[str, Floats]  # canonical base model -> log of how much oftener than usual it is used with it, (n,)
 
@@ -46,15 +47,18 @@ def habits(past: Past, upto: int | None = None) -> Habits:
     weight = past.weight[:told]
     size = len(past.counted)
     used = _sums(rows, weight[owner], size)
-    last = np.full(size, -1)
-    np.maximum.at(last, rows, _order(past, told)[owner])
+    order = np.full(size, -1)  # of the last use
+    np.maximum.at(order, rows, _order(past, told)[owner])
+    last = np.full(size, -np.inf)
+    np.maximum.at(last, rows, past.latest[owner])
     total = float(weight.sum())
     return Habits(
         told=told,
         weight=total,
         seen=max(total, float(past.counted.sum())),
         count=np.maximum(used, past.counted),  # other tools saw the same images: never both
-        age=np.where(last >= 0, 1 - (last + 1) / max(told, 1), np.nan).astype(np.float32),
+        age=np.where(order >= 0, 1 - (order + 1) / max(told, 1), np.nan).astype(np.float32),
+        last=last,
         kept=_kept(rows, past.images[owner], past.deleted[owner], past.liked[owner], size),
         bases={
             name: _lift(rows, owner, weight, past.base[:told] == number, used) for number, name in enumerate(past.bases)

@@ -131,7 +131,7 @@ class _Occasion:
     """What is gathered of one occasion."""
 
     def __init__(self, place: int, made: float, prompt: int, base: str, uses: dict[int, float | None]) -> None:
-        self.place = place
+        self.place = place  # among the occasions
         self.made, self.latest, self.prompt, self.base, self.uses = made, made, prompt, base, uses
         self.times = self.images = self.deleted = self.liked = 0
         self.share = 0.0  # largest project weight

@@ -12,6 +12,7 @@ from lorarec.learn.habits import UNKNOWN, habits
 from lorarec.learn.past import Past
 from lorarec.learn.signals import Content, Evidence
 from lorarec.types import PastGeneration
+from traces import NOW
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]
@@ -72,8 +73,12 @@ def test_what_other_tools_counted_is_no_second_use(generation: Generate, laid: L
 
 
 def test_what_was_taken_up_again_is_not_old(generation: Generate, laid: Lay) -> None:
-    told = [generation(0, "p", "a"), generation(1, "q", "b"), generation(2, "r", "c"), generation(3, "p", "a")]
-    assert habits(laid(told)).age.tolist() == approx(0, 2 / 3, 1 / 3, float("nan"))
+    told = [
+        generation(n, prompt, uses, made=NOW + n) for n, (prompt, uses) in enumerate(zip("pqrp", "abca", strict=True))
+    ]
+    found = habits(laid(told))
+    assert found.age.tolist() == approx(0, 2 / 3, 1 / 3, float("nan"))
+    assert [laid(told).made[0], *found.last] == [NOW, NOW + 3, NOW + 1, NOW + 2, -np.inf]
 
 
 def test_of_a_past_that_is_asked_again_nothing_later_is_known(generation: Generate, laid: Lay) -> None:
