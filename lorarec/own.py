@@ -205,7 +205,6 @@ def own(
 def consult(
     asked: Own,
     library: Library,
-    recency: Floats,
     terms: Mapping[str, float],
     vector: Floats | None,
     *,
@@ -218,7 +217,6 @@ def consult(
     Args:
         asked: the history.
         library: the one it is laid out beside.
-        recency: 1 = newest file, shape (n,).
         terms: of the query, with their attention.
         vector: of the query by the semantic encoder; None: by words only.
         active: rows of the LoRAs in use.
@@ -236,7 +234,6 @@ def consult(
         kept.roles,
         None if vectors is None else vectors.semantic,
         None if vectors is None else vectors.means["semantic"],
-        recency,
     )
     evidence = Evidence(kept.past, near, content, active=active, base_model=base_model, upto=upto, known=kept.habits)
     return Consulted(asked, evidence, words)

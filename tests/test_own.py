@@ -63,8 +63,7 @@ def remember(past: Sequence[PastGeneration], known: Memories | None = None, mean
 
 
 def consult(asked: own.Own, prompt: str, vector: np.ndarray | None = None, **options: object) -> own.Consulted:
-    recency = np.linspace(0, 1, len(LORAS), dtype=np.float32)
-    return own.consult(asked, LIBRARY, recency, read(Query(prompt=prompt)).terms, vector, **options)  # type: ignore[arg-type]
+    return own.consult(asked, LIBRARY, read(Query(prompt=prompt)).terms, vector, **options)  # type: ignore[arg-type]
 
 
 def with_wishes(

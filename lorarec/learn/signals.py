@@ -45,7 +45,6 @@ NAMES: tuple[str, ...] = (
     "own_role",
     "own_base",
     "own_kept",
-    "own_new",
     "together",
     "together_share",
 )
@@ -71,7 +70,6 @@ class Content(Struct, frozen=True):
     roles: NDArray[np.int64]  # number of each LoRA's role, shape (n,)
     semantic: Floats | None  # their vectors, shape (n, d)
     mean: Floats | None  # mean of these, shape (d,)
-    recency: Floats  # 1 = newest file, shape (n,)
 
 
 class Evidence:
@@ -148,7 +146,6 @@ class Evidence:
         columns["own_evidence"] = np.full(len(rows), known.weight / (known.weight + UNKNOWN), np.float32)
         columns["own_uses"] = _float(uses)
         columns["own_share"] = _float(uses / (known.seen + UNKNOWN))
-        columns["own_new"] = _float(np.where(uses > 0, 0, self._content.recency[rows]))
         if told:
             mine = self._uses_of(rows)
             columns["own_age"] = known.age[rows]

@@ -51,7 +51,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "own_base": ("own_base",),
     "own_images": ("own_kept",),
     "own_opinion": ("own_opinion", "own_dismissed"),
-    "own_new": ("own_new",),
     "together": ("together", "together_share"),
 }
 # What comes from the user's history and wishes.

@@ -93,7 +93,7 @@ def test_of_a_past_that_is_asked_again_nothing_later_is_known(generation: Genera
 @pytest.mark.parametrize("upto", [None, 2])
 def test_known_habits_change_no_answer(past: Past, upto: int | None) -> None:
     """Of the whole past, so that a replay of its beginning must not use them."""
-    content = Content(np.zeros(4, np.int64), None, None, np.zeros(4, np.float32))
+    content = Content(np.zeros(4, np.int64), None, None)
     near, rows = Near([0.1, 0.9, 0.3, 0.2]), np.arange(4)
     plain = Evidence(past, near, content, active=[1], base_model="SDXL", upto=upto).columns(rows)
     known = Evidence(past, near, content, active=[1], base_model="SDXL", upto=upto, known=habits(past)).columns(rows)

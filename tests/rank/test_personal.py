@@ -112,7 +112,7 @@ def test_contributions_are_the_parts_of_what_is_added(columns: dict[str, float |
     weights = {name: 0.1 + at / 10 for at, name in enumerate(LEARNED)}
     scorer = Personal(Blend(logit), Model(weights))
     parts = scorer.contributions(asked, np.asarray([logit], np.float32))
-    assert parts.keys() == set(PERSONAL) - {"own_new"}
+    assert parts.keys() == set(PERSONAL)
     added = float(scorer.score(asked, ["a"])[0]) - logit
     assert sum(float(part[0]) for part in parts.values()) == pytest.approx(added, rel=1e-3, abs=1e-3)
 
