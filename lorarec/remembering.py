@@ -148,11 +148,11 @@ class Memory(Recorder):
                 self.history.relink(self.links)
                 version = self.history.version()
             past = self.history.past() if self._settings.history else []
-            if not past:
+            counted = counted_elsewhere(self.history.usage()) if self._settings.history else {}
+            if not past and not counted:
                 self._show(None, library, version)
                 return
             told = own_module.read_prompts(past, kept)
-            counted = counted_elsewhere(self.history.usage())
             vectors, missing = self._vectors(told.texts, encoder)
             project, place = self._settings.project, self._place(library)
 

@@ -18,11 +18,12 @@ from lorarec import remembering
 from lorarec.catalog.store import Catalog
 from lorarec.database import Database, open_database
 from lorarec.errors import BadFile, UsageError
+from lorarec.history.adding import UsageCount
 from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import Library
 from lorarec.remembering import Memory
 from lorarec.settings import Settings
-from lorarec.types import Event, EventKind, Linked, Lora
+from lorarec.types import Event, EventKind, Linked, Lora, Use
 from traces import generation, left_of
 
 
@@ -328,6 +329,21 @@ def test_with_the_history_off_what_was_learned_rests(open_memory: Callable[..., 
     assert off.own(library) is None and off.judged() is None
     off.learn(library)
     assert off.own(library) is None and own_module.load(off._folder) is not None
+
+
+def test_what_other_tools_counted_speaks_without_any_generation(
+    open_memory: Callable[..., Memory], library: Library
+) -> None:
+    memory = open_memory()
+    memory.history.add_usage("tool", [UsageCount(Use(name="bravo"), 12)], lambda use: Linked(use.name, "name"))
+    memory.learn(library)
+    own = memory.own(library)
+    assert own is not None and own.memories is not None
+    consulted = own_module.consult(own, library, {"castle": 1.0}, None)
+    assert (consulted.columns(np.arange(4))["own_counted"] > 0).tolist() == [False, True, False, False]
+    off = open_memory(history=False)
+    off.learn(library)
+    assert off.own(library) is None
 
 
 # Deleting

@@ -46,8 +46,8 @@ def approx(*values: float) -> object:
 def test_habits_of_a_past(past: Past) -> None:
     found = habits(past)
     nan = float("nan")
-    assert (found.told, found.weight, found.seen) == (4, 4.0, 4.0)
-    assert found.count.tolist() == [3, 1, 1, 0]
+    assert (found.told, found.weight) == (4, 4.0)
+    assert found.used.tolist() == [3, 1, 1, 0] and found.counted.tolist() == [0] * 4
     assert found.plain.tolist() == approx(*((count + 0.2) / (4 + UNKNOWN) for count in (3, 1, 1, 0)))
     assert found.age.tolist() == approx(0, 0.5, 0.25, nan)
     mean = 5 / 6  # of six images of uses, one is gone
@@ -61,15 +61,17 @@ def test_habits_of_a_past(past: Past) -> None:
 
 def test_only_the_first_occasions_count_where_asked(past: Past) -> None:
     found = habits(past, 2)
-    assert (found.told, found.weight) == (2, 2.0) and found.count.tolist() == [2, 1, 0, 0]
+    assert (found.told, found.weight) == (2, 2.0) and found.used.tolist() == [2, 1, 0, 0]
     assert found.age.tolist() == approx(0, 0, float("nan"), float("nan"))
-    assert habits(past, 99).told == 4 and habits(past, 0).count.tolist() == [0, 0, 0, 0]
+    assert habits(past, 99).told == 4 and habits(past, 0).used.tolist() == [0, 0, 0, 0]
     assert np.isnan(habits(past, 0).age).all() and np.isnan(habits(past, 0).kept).all()
 
 
 def test_what_other_tools_counted_is_no_second_use(generation: Generate, laid: Lay) -> None:
     found = habits(laid([generation(0, "p", "a")], counted={"a": 1.0, "d": 9.0}))
-    assert found.count.tolist() == [1, 0, 0, 9] and found.weight == 1 and found.seen == 10
+    assert found.used.tolist() == [1, 0, 0, 0] and found.weight == 1
+    assert found.counted.tolist() == approx(0, 0, 0, 9 / (10 + UNKNOWN))
+    assert found.plain.tolist() == approx(*((count + 0.2) / (10 + UNKNOWN) for count in (1, 0, 0, 9)))
 
 
 def test_what_was_taken_up_again_is_not_old(generation: Generate, laid: Lay) -> None:

@@ -92,10 +92,12 @@ def test_counts_are_shrunk_by_generations_that_nothing_is_known_of(past: Past) -
 def test_what_other_tools_counted_is_never_added_to_what_was_seen(generation: Generate, laid: Lay) -> None:
     told = [generation(n, f"{n}", "a") for n in range(3)]
     found = ask(laid(told, counted={"a": 2.0, "d": 10.0}), near([0] * 3))
-    assert found["own_uses"] == approx(3, 0, 0, 10)
-    assert found["own_share"] == approx(3 / (12 + UNKNOWN), 0, 0, 10 / (12 + UNKNOWN))
+    plain = ask(laid(told), near([0] * 3))
+    assert {name for name in plain if found[name] != approx(*plain[name])} == {"own_counted"}
+    assert found["own_counted"] == approx(0, 0, 0, 10 / (12 + UNKNOWN))
     alone = ask(laid([], counted={"d": 10.0}), near([]))
-    assert alone["own_uses"] == approx(0, 0, 0, 10) and alone["own_evidence"] == approx(0, 0, 0, 0)
+    assert alone["own_counted"] == approx(0, 0, 0, 10 / (10 + UNKNOWN))
+    assert alone["own_uses"] == alone["own_evidence"] == approx(0, 0, 0, 0)
 
 
 def test_age_is_the_share_of_the_past_since_the_last_use(past: Past) -> None:
@@ -226,7 +228,9 @@ def test_candidates_are_what_the_neighbours_and_the_stack_speak_for(past: Past) 
 def test_without_a_past_nothing_is_said(laid: Lay) -> None:
     found = ask(laid([]), near([], []), active=[0, 1])
     silent = {name for name, values in found.items() if np.isnan(values).all()}
-    assert set(NAMES) - silent == {"own_evidence", "own_uses", "own_share", "together", "together_share"}
+    assert set(NAMES) - silent == {
+        *("own_evidence", "own_uses", "own_share", "own_counted", "together", "together_share")
+    }
     assert found["own_evidence"] == found["own_uses"] == found["own_share"] == found["together"] == approx(0, 0, 0, 0)
 
 

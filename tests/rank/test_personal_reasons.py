@@ -17,6 +17,7 @@ class Told(Struct, frozen=True):
     kept: int = 0
     beside: tuple[tuple[int, int], ...] = ()
     opinion: int = 0
+    counted: int = 0
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,8 @@ class Told(Struct, frozen=True):
         (Told(times=2, usual=-1.0), "you used it 2×, usually at -1"),
         (Told(times=2, images=3, kept=0), "you used it 2×, kept 0 of 3"),
         (Told(), ""),
+        (Told(counted=9), "another tool counted 9 uses"),
+        (Told(times=14, counted=9), "you used it 14×"),
     ],
 )
 def test_own_use_is_told_in_one_sentence(told: Told, sentence: str) -> None:
