@@ -258,3 +258,8 @@ def load(folder: Path) -> Memories | None:
 def forget(folder: Path) -> None:
     """Delete saved memories."""
     mapped.forget(folder, _KIND)
+
+
+def sweep(folder: Path) -> None:
+    """Delete forgotten memories that could not be deleted while they were mapped."""
+    mapped.sweep(folder, _KIND)

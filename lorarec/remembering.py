@@ -79,6 +79,7 @@ class Memory(Recorder):
         self._store, self._encoders, self._after = store, encoders, learned
         # One folder for each user: nobody may see what was derived of another's history.
         self._folder = folder / "own" / own_module.digest(user or "")
+        own_module.sweep(self._folder)
         self._now: tuple[str, Own | None] = ("", None)  # key of the library, and what is known beside it
         self._memories: Memories | None = None
         self._swapping = threading.Lock()  # held while these two change, so that what is newer stays
@@ -238,6 +239,7 @@ class Memory(Recorder):
             before = texts() if vectors else set()
 
             def forget() -> None:
+                self._drop()  # Windows deletes no file that is mapped
                 # Hosts with other LoRA folders keep theirs beside it in this data folder.
                 for folder in {self._folder, *self._folder.parents[2].glob(f"*/own/{self._folder.name}")}:
                     own_module.forget(folder)
@@ -253,8 +255,7 @@ class Memory(Recorder):
                 everything=everything,
                 before_wiping=forget,
             )
-            with self._swapping:
-                self._memories, self._seen, self._now = None, "", ("", None)
+            self._drop()  # what a reader mapped back meanwhile
         return deleted
 
     def close(self) -> None:
@@ -307,6 +308,11 @@ class Memory(Recorder):
         self._now = (library.key, own)
         self.renewals += 1
         return own
+
+    def _drop(self) -> None:
+        """Know nothing."""
+        with self._swapping:
+            self._memories, self._seen, self._now = None, "", ("", None)
 
     def _beside(self, library: Library) -> Memories | None:
         """The memories if they were laid out beside this library."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -362,6 +363,24 @@ def test_vectors_of_deleted_prompts_go_and_those_still_in_use_stay(
     assert store.missing(hashes, "letters") == hashes[:1], "another generation has the same prompt"
     memory.delete(everything=True)
     assert store.missing(hashes, "letters") == hashes
+
+
+def test_files_are_let_go_before_they_are_deleted_and_what_is_left_goes_at_the_next_start(
+    open_memory: Callable[..., Memory], library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows no file can be deleted while it is mapped, be it by another process."""
+    record(open_memory(), "a secret castle")
+    open_memory().learn(library)
+    memory = open_memory()
+    assert memory._attach(library) is not None
+    held: list[object] = []
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: held.append((memory._memories, memory._now[1])))
+    memory.delete(everything=True)
+    assert held and set(held) == {(None, None)}
+    monkeypatch.undo()
+    assert list(memory._folder.glob("*.own"))
+    open_memory()
+    assert list(memory._folder.iterdir()) == []
 
 
 def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], library: Library) -> None:
