@@ -35,7 +35,6 @@ def ask(
     lookup: Lookup,
     encoders: Lender,
     own: Own | None = None,
-    recency: Floats | None = None,
     lap: Lap = no_lap,
     beside: Executor | None = None,
 ) -> Ask:
@@ -47,7 +46,6 @@ def ask(
         lookup: its names.
         encoders: given up if none of them can be run.
         own: the user's history beside the library; None: there is none.
-        recency: 1 = newest file, shape (n,); needed with ``own``.
         lap: told of the parts "parse", "encode" and "history".
         beside: looks the words up while the prompt is encoded, which keeps this thread waiting; None: nobody does.
     """
@@ -84,11 +82,10 @@ def ask(
     lap("encode")
     rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
     consulted = None
-    if own is not None and recency is not None:
+    if own is not None:
         consulted = consult(
             own,
             library,
-            recency,
             prompt.terms,
             vectors.semantic if vectors is not None else None,
             active=rows.tolist(),

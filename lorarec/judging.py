@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from .history.store import History
+from .learn.wishes import without_undone
 from .library import Library
 from .own import Memories
 from .pipeline import Pipeline
@@ -55,7 +56,7 @@ def judge_history(
     if memories is None:
         verdict = Verdict(why="there is no history to judge by")
     else:
-        inserted = history.events(kinds=(EventKind.INSERT,))
+        inserted = without_undone(history.events(kinds=(EventKind.INSERT, EventKind.REMOVE)))
         shown = history.impressions_of({event.impression for event in inserted if event.impression is not None})
         told = moments(history.past(), inserted, shown)
         found = replay(told, memories, library, pipeline, encode, stop)

@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,10 +65,32 @@ def load(folder: Path, kind: str, type_: type[T]) -> T | None:
 
 
 def forget(folder: Path, kind: str) -> None:
-    """Delete all structs of a kind that can be deleted."""
+    """Delete all structs of a kind; those that Windows keeps while they are mapped go with the next `sweep`."""
     (folder / _pointer(kind)).unlink(missing_ok=True)
-    for saved in folder.glob(f"*.{kind}"):
-        shutil.rmtree(saved, ignore_errors=True)
+    _delete(folder, kind, [saved.name for saved in folder.glob(f"*.{kind}")])
+
+
+def sweep(folder: Path, kind: str) -> None:
+    """Delete what `forget` had to leave."""
+    with suppress(OSError, UnicodeDecodeError):
+        names = (folder / _left(kind)).read_text(encoding="utf-8").splitlines()
+        _delete(folder, kind, [name for name in map(os.path.basename, names) if name.endswith(f".{kind}")])
+
+
+def _delete(folder: Path, kind: str, names: Sequence[str]) -> None:
+    """Delete saved structs, and note which of them are still there."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    left = [name for name in names if (folder / name).exists()]
+    if left:
+        (folder / _left(kind)).write_text("\n".join(left), encoding="utf-8")
+    else:
+        (folder / _left(kind)).unlink(missing_ok=True)
+
+
+def _left(kind: str) -> str:
+    """Name of the file that names what was forgotten and could not be deleted."""
+    return f"forgotten-{kind}"
 
 
 def _pointer(kind: str) -> str:

@@ -5,6 +5,7 @@ Derived data: it can be thrown away, and is built anew whenever the history, the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -20,14 +21,14 @@ from .learn.past import Past, lay_out
 from .learn.signals import Content, Evidence
 from .learn.story import Story, story
 from .learn.strengths import Used, strengths
-from .learn.wishes import Wishes, wishes
+from .learn.wishes import Wishes, standing, wishes
 from .library import Library
 from .prompt.background import importance
 from .prompt.syntax import parse
 from .prompt.terms import terms as terms_of
 from .types import Event, PastGeneration
 
-FORMAT = 3  # of the saved form
+FORMAT = 4  # of the saved form
 _KIND = "own"
 
 Floats = NDArray[np.float32]
@@ -174,19 +175,36 @@ def own(
     hidden: Collection[str],
     events: Sequence[Event],
 ) -> Own | None:
-    """Memories and wishes together; None if there is neither."""
-    if memories is None and not opinions and not hidden and not events:
+    """Memories and wishes together; None if there is neither.
+
+    Args:
+        memories: beside the library; None: there are none.
+        library: what is installed.
+        opinions: catalogue id -> 1 liked, -1 disliked.
+        hidden: catalogue ids.
+        events: what was dismissed, put in and taken out, and what took that back, in the order it was recorded.
+    """
+    said = standing(events)
+    if memories is None and not opinions and not hidden and not said:
         return None
-    prompts = list(dict.fromkeys(event.prompt for event in events if event.prompt))
-    number = {prompt: at for at, prompt in enumerate(prompts)}
-    laid = wishes(opinions, hidden, events, library.loras.place, number, len(library.loras))
-    return Own(memories, laid, OwnPrompts.build([clean(prompt) for prompt in prompts], weigh))
+    texts = {event.prompt: clean(event.prompt) for event in said if event.prompt}
+    number = {text: at for at, text in enumerate(dict.fromkeys(texts.values()))}
+    laid = wishes(
+        opinions,
+        hidden,
+        said,
+        library.loras.place,
+        {prompt: number[text] for prompt, text in texts.items()},
+        len(library.loras),
+        now=time.time(),
+        last=None if memories is None else memories.habits.last,
+    )
+    return Own(memories, laid, OwnPrompts.build(list(number), weigh))
 
 
 def consult(
     asked: Own,
     library: Library,
-    recency: Floats,
     terms: Mapping[str, float],
     vector: Floats | None,
     *,
@@ -199,7 +217,6 @@ def consult(
     Args:
         asked: the history.
         library: the one it is laid out beside.
-        recency: 1 = newest file, shape (n,).
         terms: of the query, with their attention.
         vector: of the query by the semantic encoder; None: by words only.
         active: rows of the LoRAs in use.
@@ -217,7 +234,6 @@ def consult(
         kept.roles,
         None if vectors is None else vectors.semantic,
         None if vectors is None else vectors.means["semantic"],
-        recency,
     )
     evidence = Evidence(kept.past, near, content, active=active, base_model=base_model, upto=upto, known=kept.habits)
     return Consulted(asked, evidence, words)
@@ -242,3 +258,8 @@ def load(folder: Path) -> Memories | None:
 def forget(folder: Path) -> None:
     """Delete saved memories."""
     mapped.forget(folder, _KIND)
+
+
+def sweep(folder: Path) -> None:
+    """Delete forgotten memories that could not be deleted while they were mapped."""
+    mapped.sweep(folder, _KIND)

@@ -173,11 +173,6 @@ class Pipeline:
         own = Own(used.strengths, np.log1p(used.loads / USUAL).astype(np.float32), used.weights) if used else None
         return suggest(self.library.loras[row], self.library.shown[row], ask.active, self._curve, own)
 
-    @property
-    def recency(self) -> Floats:
-        """1 for the newest file, falling to 0 with age; shape (n,)."""
-        return self.library.recency
-
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def _allowed(self, ask: Ask) -> NDArray[np.bool_]:

@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 LOOK_EVERY = 10.0  # seconds between looks for what other processes recorded
 LEARN_EVERY = 20.0  # seconds between two times of learning from what was recorded
+MOST_REMOVED = 1000  # LoRAs put in and taken out, the latest: what is older says little, and each look reads them
 
 
 class Memory(Recorder):
@@ -78,6 +79,7 @@ class Memory(Recorder):
         self._store, self._encoders, self._after = store, encoders, learned
         # One folder for each user: nobody may see what was derived of another's history.
         self._folder = folder / "own" / own_module.digest(user or "")
+        own_module.sweep(self._folder)
         self._now: tuple[str, Own | None] = ("", None)  # key of the library, and what is known beside it
         self._memories: Memories | None = None
         self._swapping = threading.Lock()  # held while these two change, so that what is newer stays
@@ -147,11 +149,11 @@ class Memory(Recorder):
                 self.history.relink(self.links)
                 version = self.history.version()
             past = self.history.past() if self._settings.history else []
-            if not past:
+            counted = counted_elsewhere(self.history.usage()) if self._settings.history else {}
+            if not past and not counted:
                 self._show(None, library, version)
                 return
             told = own_module.read_prompts(past, kept)
-            counted = counted_elsewhere(self.history.usage())
             vectors, missing = self._vectors(told.texts, encoder)
             project, place = self._settings.project, self._place(library)
 
@@ -237,6 +239,7 @@ class Memory(Recorder):
             before = texts() if vectors else set()
 
             def forget() -> None:
+                self._drop()  # Windows deletes no file that is mapped
                 # Hosts with other LoRA folders keep theirs beside it in this data folder.
                 for folder in {self._folder, *self._folder.parents[2].glob(f"*/own/{self._folder.name}")}:
                     own_module.forget(folder)
@@ -252,8 +255,7 @@ class Memory(Recorder):
                 everything=everything,
                 before_wiping=forget,
             )
-            with self._swapping:
-                self._memories, self._seen, self._now = None, "", ("", None)
+            self._drop()  # what a reader mapped back meanwhile
         return deleted
 
     def close(self) -> None:
@@ -298,15 +300,19 @@ class Memory(Recorder):
     def _swap(self, library: Library) -> Own | None:
         """Put the memories and the wishes of now in place."""
         history = self.history
-        events = (
-            history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS, EventKind.REMOVE))
-            if self._settings.history
-            else []
-        )
+        events: list[Event] = []
+        if self._settings.history:
+            events += history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS))
+            events += history.events(kinds=(EventKind.INSERT, EventKind.REMOVE), limit=MOST_REMOVED)
         own = own_module.own(self._beside(library), library, history.opinions(), history.hidden(), events)
         self._now = (library.key, own)
         self.renewals += 1
         return own
+
+    def _drop(self) -> None:
+        """Know nothing."""
+        with self._swapping:
+            self._memories, self._seen, self._now = None, "", ("", None)
 
     def _beside(self, library: Library) -> Memories | None:
         """The memories if they were laid out beside this library."""

@@ -93,7 +93,6 @@ def replay(
             consulted = consult(
                 known,
                 library,
-                pipeline.recency,
                 prompt.terms,
                 None if vectors is None else vectors.semantic,
                 base_model=moment.base_model,

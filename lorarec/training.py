@@ -249,7 +249,7 @@ def choices(
             asked = ask_of(prompt.text, encode)
             for right_rows, active, weight in tasks:
                 upto = int(np.searchsorted(remembered.past.made, now))
-                ask = with_past(asked, remembered, library, pipeline, active, upto)
+                ask = with_past(asked, remembered, library, active, upto)
                 found, table = pipeline.table(ask)
                 right = np.isin(found.rows, right_rows)
                 logits = score(table, fold[found.rows].tolist())
@@ -294,9 +294,7 @@ def remember(
     return own.build(past, told, library, library.loras.place, embed(told.texts), version="training")
 
 
-def with_past(
-    ask: Ask, remembered: Memories, library: library_module.Library, pipeline: Pipeline, active: list[int], upto: int
-) -> Ask:
+def with_past(ask: Ask, remembered: Memories, library: library_module.Library, active: list[int], upto: int) -> Ask:
     """The same question, asked by a person with a past, some LoRAs being active."""
     known = own.own(remembered, library, {}, (), ())
     if known is None:
@@ -304,7 +302,6 @@ def with_past(
     consulted = own.consult(
         known,
         library,
-        pipeline.recency,
         ask.read.terms,
         None if ask.vectors is None else ask.vectors.semantic,
         active=active,

@@ -56,6 +56,19 @@ def test_without_a_history_there_is_nothing_to_judge_by(recommender: Recommender
     assert not found.verdict.used and found.occasions == 0 and "no history" in found.verdict.why
 
 
+def test_what_was_put_in_and_at_once_taken_out_was_not_chosen(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(recommender, 1, lambda number: NAMES[0])
+    ids = {lora.name: lora.id for lora in recommender.loras()}
+    for name, kind in (("bravo", "insert"), ("alpha", "insert"), ("alpha", "remove")):
+        recommender.memory.record_event(Event(kind=EventKind(kind), lora=ids[name], at=1.7e9, prompt="castle"))
+    told: list[str] = []
+    monkeypatch.setattr(judging, "moments", lambda past, events, shown: told.extend(one.lora for one in events) or [])
+    recommender.judge()
+    assert told == [ids["bravo"]]
+
+
 def test_a_short_history_is_told_to_be_short(recommender: Recommender) -> None:
     make(recommender, 5, lambda number: NAMES[number % 3])
     found = recommender.judge()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -87,6 +88,23 @@ def test_forgetting_leaves_nothing_and_nothing_is_fine_too(tmp_path: Path) -> No
     mapped.save(made("x"), tmp_path, "thing")
     mapped.forget(tmp_path, "thing")
     assert list(tmp_path.iterdir()) == [] and mapped.load(tmp_path, "thing", Saved) is None
+
+
+def test_what_could_not_be_deleted_is_deleted_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapped.save(made("x"), tmp_path, "thing")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # Windows, while it is mapped
+        mapped.forget(tmp_path, "thing")
+    assert mapped.load(tmp_path, "thing", Saved) is None and list(tmp_path.glob("*.thing"))
+    note, beside = tmp_path / "forgotten-thing", tmp_path / "else"
+    beside.mkdir()
+    note.write_text(f"{note.read_text()}\n\nelse\n..\n")
+    mapped.save(made("y"), tmp_path, "thing")
+    mapped.sweep(tmp_path, "thing")
+    assert len(list(tmp_path.glob("*.thing"))) == 1 and beside.exists() and not note.exists()
+    found = mapped.load(tmp_path, "thing", Saved)
+    mapped.sweep(tmp_path, "thing")
+    assert found is not None and mapped.load(tmp_path, "thing", Saved) is not None
 
 
 def test_what_killed_processes_left_goes_after_a_while(tmp_path: Path) -> None:

@@ -63,8 +63,7 @@ def remember(past: Sequence[PastGeneration], known: Memories | None = None, mean
 
 
 def consult(asked: own.Own, prompt: str, vector: np.ndarray | None = None, **options: object) -> own.Consulted:
-    recency = np.linspace(0, 1, len(LORAS), dtype=np.float32)
-    return own.consult(asked, LIBRARY, recency, read(Query(prompt=prompt)).terms, vector, **options)  # type: ignore[arg-type]
+    return own.consult(asked, LIBRARY, read(Query(prompt=prompt)).terms, vector, **options)  # type: ignore[arg-type]
 
 
 def with_wishes(
@@ -73,6 +72,23 @@ def with_wishes(
     found = own.own(memories, LIBRARY, opinions or {}, set(hidden), events)
     assert found is not None
     return found
+
+
+def test_what_was_taken_out_and_used_since_is_no_removal() -> None:
+    removed = [Event(kind=EventKind.REMOVE, lora=lora, at=NOW, prompt="castle") for lora in "ab"]
+    used = remember([made(1, "deer", "a"), made(2, "castle", "c"), made(3, "deer", "a")])
+    assert with_wishes(used, *removed).wishes.rows.tolist() == [PLACE["b"]]
+    assert with_wishes(None, *removed).wishes.rows.tolist() == [PLACE["a"], PLACE["b"]]
+
+
+def test_a_lora_put_in_is_no_wish() -> None:
+    assert own.own(None, LIBRARY, {}, (), [Event(kind=EventKind.INSERT, lora="a", at=NOW, prompt="castle")]) is None
+
+
+def test_the_same_prompt_in_other_words_of_its_syntax_is_one_prompt() -> None:
+    prompts = ("a red castle", "a red castle <lora:a:0.7>", "(a red castle:1.2)")
+    found = with_wishes(None, *(Event(kind=EventKind.REMOVE, lora="a", at=NOW, prompt=prompt) for prompt in prompts))
+    assert found.wishes.rows.tolist() == [0] and found.wish_prompts.count == 1
 
 
 def test_every_personal_signal_is_filled_by_the_past_or_by_wishes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +19,12 @@ from lorarec import remembering
 from lorarec.catalog.store import Catalog
 from lorarec.database import Database, open_database
 from lorarec.errors import BadFile, UsageError
+from lorarec.history.adding import UsageCount
 from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import Library
 from lorarec.remembering import Memory
 from lorarec.settings import Settings
-from lorarec.types import Event, EventKind, Linked, Lora
+from lorarec.types import Event, EventKind, Linked, Lora, Use
 from traces import generation, left_of
 
 
@@ -295,6 +297,20 @@ def test_what_was_learned_while_wishes_were_read_stays(
     assert own is not None and own.memories is not None and own.memories.past.count == 2
 
 
+def test_putting_a_lora_in_again_takes_its_removal_back(open_memory: Callable[..., Memory], library: Library) -> None:
+    memory = open_memory()
+
+    def rows_after(lora: str, *kinds: EventKind) -> list[int]:
+        for kind in kinds:
+            memory.record_event(Event(kind=kind, lora=lora, at=1.7e9, prompt="a red castle"))
+        own = memory.own(library)
+        return [] if own is None else own.wishes.rows.tolist()
+
+    assert rows_after("bravo", EventKind.REMOVE) == [1]
+    assert rows_after("bravo", EventKind.INSERT) == []
+    assert rows_after("charlie", EventKind.INSERT, EventKind.REMOVE) == [], "put in and at once taken out"
+
+
 def test_another_project_in_hand_is_learned_anew(open_memory: Callable[..., Memory], library: Library) -> None:
     first = open_memory()
     record(first, "a red castle")
@@ -316,6 +332,21 @@ def test_with_the_history_off_what_was_learned_rests(open_memory: Callable[..., 
     assert off.own(library) is None and own_module.load(off._folder) is not None
 
 
+def test_what_other_tools_counted_speaks_without_any_generation(
+    open_memory: Callable[..., Memory], library: Library
+) -> None:
+    memory = open_memory()
+    memory.history.add_usage("tool", [UsageCount(Use(name="bravo"), 12)], lambda use: Linked(use.name, "name"))
+    memory.learn(library)
+    own = memory.own(library)
+    assert own is not None and own.memories is not None
+    consulted = own_module.consult(own, library, {"castle": 1.0}, None)
+    assert (consulted.columns(np.arange(4))["own_counted"] > 0).tolist() == [False, True, False, False]
+    off = open_memory(history=False)
+    off.learn(library)
+    assert off.own(library) is None
+
+
 # Deleting
 
 
@@ -332,6 +363,24 @@ def test_vectors_of_deleted_prompts_go_and_those_still_in_use_stay(
     assert store.missing(hashes, "letters") == hashes[:1], "another generation has the same prompt"
     memory.delete(everything=True)
     assert store.missing(hashes, "letters") == hashes
+
+
+def test_files_are_let_go_before_they_are_deleted_and_what_is_left_goes_at_the_next_start(
+    open_memory: Callable[..., Memory], library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows no file can be deleted while it is mapped, be it by another process."""
+    record(open_memory(), "a secret castle")
+    open_memory().learn(library)
+    memory = open_memory()
+    assert memory._attach(library) is not None
+    held: list[object] = []
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: held.append((memory._memories, memory._now[1])))
+    memory.delete(everything=True)
+    assert held and set(held) == {(None, None)}
+    monkeypatch.undo()
+    assert list(memory._folder.glob("*.own"))
+    open_memory()
+    assert list(memory._folder.iterdir()) == []
 
 
 def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], library: Library) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from .reading import matches, meant, within
+from .reading import WISHES, matches, meant, within
 from .schema import tables
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def delete(
     """Delete what was made, shown, done and counted in a period, about one LoRA, with such a prompt, or all at once.
 
     Everything that mentions the LoRA goes as a whole: generations that use it, answers that show it or had it active.
-    With a ``pattern``, see `matches`, counts stay: they have no prompt.
+    With a ``pattern``, see `matches`, counts stay: they have no prompt. Unless a LoRA is named, likes, dislikes and
+    hides hold on, and lose only prompt, project and answer: what was hidden never shows again by itself.
     Of image files path, size and time stay, pointing nowhere: else the next harvest would bring back what was deleted.
     """
     import sqlalchemy as sa
@@ -84,6 +85,11 @@ def delete(
     if pattern is not None:
         for conditions, prompt in ((made, g.prompt), (shown, p.prompt), (done, e.prompt)):
             conditions.append(matches(prompt, pattern))
+    if lora is None:
+        wishes = e.what.in_([kind.value for kind in WISHES])
+        blank = sa.update(t.event).values(prompt="", project="", impression=None)
+        connection.execute(blank.where(e.user == user, wishes, *done))
+        done.append(~wishes)
     generations = sa.select(g.id).where(g.user == user, *made)
     images = sa.select(i.id).where(i.generation.in_(generations))
     count = sa.select(sa.func.count()).select_from(images.subquery())

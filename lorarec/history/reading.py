@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
 _KINDS = {kind.value: kind for kind in EventKind}
+OPINIONS = {EventKind.LIKE: 1, EventKind.DISLIKE: -1, EventKind.NEUTRAL: 0}
+WISHES = (*OPINIONS, EventKind.HIDE, EventKind.SHOW)  # settings rather than traces: they hold whatever else is kept
 
 
 class PastCount(Struct, frozen=True):
@@ -152,11 +154,11 @@ def events(
     kinds: Collection[EventKind] | None = None,
     limit: int | None = None,
 ) -> list[Event]:
-    """Events, oldest first; of more than ``limit`` the newest."""
+    """Events in the order they were recorded; of more than ``limit`` the newest."""
     import sqlalchemy as sa
 
     c = tables().event.c
-    columns = (c.at, c.id, c.what, c.lora, c.strength, c.before, c.impression, c.prompt, c.project)
+    columns = (c.id, c.at, c.what, c.lora, c.strength, c.before, c.impression, c.prompt, c.project)
     query = sa.select(*columns).where(c.user == user, *within(c.at, since, until))
     if lora is not None:
         query = query.where(c.lora == lora)
@@ -175,7 +177,7 @@ def events(
             prompt=prompt,
             project=project,
         )
-        for at, _, what, of, strength, before, impression, prompt, project in sorted(fetch(connection, query))
+        for _, at, what, of, strength, before, impression, prompt, project in sorted(fetch(connection, query))
     ]
 
 
@@ -263,12 +265,12 @@ def counted_elsewhere(usage: Sequence[PastCount], since: float | None = None) ->
 
 
 def latest(connection: Connection, user: str | None, kinds: Sequence[EventKind]) -> dict[str, EventKind]:
-    """``{catalogue id: the last of these kinds that happened to it}``."""
+    """``{catalogue id: the last of these kinds that was recorded of it}``, whatever the clock said then."""
     import sqlalchemy as sa
 
     c = tables().event.c
-    query = sa.select(c.at, c.id, c.lora, c.what).where(c.user == user, c.what.in_([kind.value for kind in kinds]))
-    return {lora: _KINDS[what] for _, _, lora, what in sorted(fetch(connection, query))}
+    query = sa.select(c.id, c.lora, c.what).where(c.user == user, c.what.in_([kind.value for kind in kinds]))
+    return {lora: _KINDS[what] for _, lora, what in sorted(fetch(connection, query))}
 
 
 def counts(connection: Connection, user: str | None) -> Counts:

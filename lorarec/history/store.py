@@ -32,12 +32,9 @@ from . import adding, deleting, derived, images, reading
 from .adding import Added, UsageCount
 from .deleting import Deleted
 from .exporting import export
-from .reading import Counts, PastCount
+from .reading import OPINIONS, WISHES, Counts, PastCount
 from .rows import touch
 from .schema import PART, VERSION, migrate, tables
-
-_OPINIONS = {EventKind.LIKE: 1, EventKind.DISLIKE: -1, EventKind.NEUTRAL: 0}
-_WISHES = (*_OPINIONS, EventKind.HIDE, EventKind.SHOW)
 
 
 class Policy(Struct, frozen=True):
@@ -164,7 +161,7 @@ class History:
         if self._user is None:
             return None
         if not self.recording or self._excluded(event.prompt):
-            if event.kind not in _WISHES:
+            if event.kind not in WISHES:
                 return None
             event = replace(event, prompt="", project="", impression=None)
         with self._database.write() as connection:
@@ -223,7 +220,10 @@ class History:
         kinds: Collection[EventKind] | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """Events of a period, about a LoRA, of some kinds; oldest first. Of more than ``limit`` the newest."""
+        """Events of a period, about a LoRA, of some kinds, in the order they were recorded.
+
+        Of more than ``limit`` the newest. The order is not that of their times: a clock can be set back.
+        """
         with self._database.read() as connection:
             return reading.events(connection, self._user, since, until, lora, kinds, limit)
 
@@ -252,8 +252,8 @@ class History:
     def opinions(self) -> dict[str, int]:
         """``{catalogue id: 1 liked, -1 disliked}`` by the latest word on each."""
         with self._database.read() as connection:
-            last = reading.latest(connection, self._user, tuple(_OPINIONS))
-        return {lora: _OPINIONS[kind] for lora, kind in last.items() if _OPINIONS[kind]}
+            last = reading.latest(connection, self._user, tuple(OPINIONS))
+        return {lora: OPINIONS[kind] for lora, kind in last.items() if OPINIONS[kind]}
 
     def hidden(self) -> frozenset[str]:
         """Catalogue ids of LoRAs that the user never wants to see."""
@@ -287,6 +287,8 @@ class History:
 
         ``lora`` is a catalogue id or a name as written, ``pattern`` a regular expression that the prompt matches
         anywhere, case ignored.
+
+        What is liked, disliked and hidden holds on, without prompt and project, unless a LoRA or everything is named.
 
         The database file is then rewritten, so that no text that was deleted is left in it. Files whose generations are
         deleted by period, LoRA or pattern stay known by path, so that no harvest brings them back; with ``everything``

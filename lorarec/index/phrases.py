@@ -161,4 +161,5 @@ class ExampleIndex(Struct, frozen=True):
             norm: length of the query's weights.
             examples: numbers of examples.
         """
-        return self.texts.sums(weights, examples) / (self.norms[examples] * np.float32(max(norm, 1e-6)))
+        cosines: Floats = self.texts.sums(weights, examples) / (self.norms[examples] * np.float32(max(norm, 1e-6)))
+        return cosines

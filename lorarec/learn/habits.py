@@ -26,16 +26,13 @@ class Habits(Struct, frozen=True, kw_only=True):
 
     told: int  # occasions that are known
     weight: float  # of all of them
-    seen: float  # the same, or what other tools counted if that is more
-    count: Doubles  # uses of each LoRA, weighted, shape (n,)
-    age: Floats  # share of the occasions since its last use, shape (n,)
+    used: Doubles  # uses of each LoRA that are known, weighted, shape (n,)
+    counted: Floats  # share of those that only other tools counted in all that these counted, shape (n,)
+    plain: Doubles  # share of each LoRA in all generations, known or counted, never 0, shape (n,)
+    age: Floats  # share of the occasions that were taken up since its last use, shape (n,)
+    last: Doubles  # when it was last used, seconds since the epoch, -inf = never, shape (n,)
     kept: Floats  # share of its images that were kept, less the user's own mean, shape (n,)
     bases: dict[str, Floats]  # canonical base model -> log of how much oftener than usual it is used with it, (n,)
-
-    @property
-    def plain(self) -> Doubles:
-        """Share of each LoRA in all generations, never 0, shape (n,)."""
-        return (self.count + 0.2) / (self.seen + UNKNOWN)
 
 
 def habits(past: Past, upto: int | None = None) -> Habits:
@@ -46,20 +43,34 @@ def habits(past: Past, upto: int | None = None) -> Habits:
     weight = past.weight[:told]
     size = len(past.counted)
     used = _sums(rows, weight[owner], size)
-    last = np.full(size, np.nan)
-    last[rows] = owner  # ascending: the latest stays
+    order = np.full(size, -1)  # of the last use
+    np.maximum.at(order, rows, _order(past, told)[owner])
+    last = np.full(size, -np.inf)
+    np.maximum.at(last, rows, past.latest[owner])
     total = float(weight.sum())
+    elsewhere = float(past.counted.sum())
+    count = np.maximum(used, past.counted)  # other tools saw the same images: never both
     return Habits(
         told=told,
         weight=total,
-        seen=max(total, float(past.counted.sum())),
-        count=np.maximum(used, past.counted),  # other tools saw the same images: never both
-        age=(1 - (last + 1) / max(told, 1)).astype(np.float32),
+        used=used,
+        counted=np.where(used > 0, 0, past.counted / (elsewhere + UNKNOWN)).astype(np.float32),
+        plain=(count + 0.2) / (max(total, elsewhere) + UNKNOWN),
+        age=np.where(order >= 0, 1 - (order + 1) / max(told, 1), np.nan).astype(np.float32),
+        last=last,
         kept=_kept(rows, past.images[owner], past.deleted[owner], past.liked[owner], size),
         bases={
             name: _lift(rows, owner, weight, past.base[:told] == number, used) for number, name in enumerate(past.bases)
         },
     )
+
+
+def _order(past: Past, told: int) -> Ints:
+    """Place of each known occasion in the order of their last times, shape (told,)."""
+    turns = past.turns if told == past.count else past.turns[: int(np.argmax(past.turns == told))]
+    last = np.zeros(told, np.int64)
+    last[turns] = np.arange(len(turns))  # of several the latest stays
+    return np.argsort(np.argsort(last))
 
 
 def _kept(rows: Ints, images: Ints, deleted: Ints, liked: Ints, size: int) -> Floats:

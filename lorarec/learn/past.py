@@ -26,10 +26,12 @@ USUAL = 0.8  # strength of a use whose strength is unknown
 
 
 class Past(Struct, frozen=True, kw_only=True):
-    """g occasions, oldest first, with u uses of the n LoRAs of a library."""
+    """g occasions in the order of their first times, with u uses of the n LoRAs of a library."""
 
     generations: int  # images or batches behind the occasions
     made: NDArray[np.float64]  # first time, seconds since the epoch, shape (g,)
+    latest: NDArray[np.float64]  # last time, shape (g,)
+    turns: Ints  # occasion of each generation, oldest first, shape (generations,)
     weight: Floats  # how much an occasion counts, shape (g,)
     prompt: Ints  # number of its prompt, -1 = unknown, shape (g,)
     base: Ints  # place in `bases`, -1 = unknown, shape (g,)
@@ -77,16 +79,19 @@ def lay_out(
         counted: catalogue id -> uses that other tools counted.
     """
     occasions: dict[tuple[int, str, tuple[int, ...]], _Occasion] = {}
+    turns: list[int] = []
     newest = min(past[-1].made, time.time()) if past else 0.0  # one file from the future must not make all others old
     for generation in past:
         number = -1 if generation.prompt is None else prompts.get(generation.prompt, -1)
         uses = {place[use.lora]: use.strength for use in generation.loras if use.lora in place}
         # An unknown prompt tells nothing about sameness: each generation without one stands for itself.
         same = number if number >= 0 else -1 - generation.id
-        known = occasions.get((same, generation.base_model, tuple(sorted(uses))))
+        key = (same, generation.base_model, tuple(sorted(uses)))
+        known = occasions.get(key)
         if known is None:
-            known = _Occasion(generation.made, number, generation.base_model, uses)
-            occasions[same, generation.base_model, tuple(sorted(uses))] = known
+            known = _Occasion(len(occasions), generation.made, number, generation.base_model, uses)
+            occasions[key] = known
+        turns.append(known.place)
         known.add(generation, uses, _project_weight(generation.project, project))
     told = list(occasions.values())
     bases = tuple(sorted({one.base for one in told} - {""}))
@@ -101,6 +106,8 @@ def lay_out(
     return Past(
         generations=len(past),
         made=np.asarray([one.made for one in told], np.float64),
+        latest=np.asarray([one.latest for one in told], np.float64),
+        turns=np.asarray(turns, np.int64),
         weight=np.asarray([one.weight(newest) for one in told], np.float32),
         prompt=np.asarray([one.prompt for one in told], np.int64),
         base=np.asarray([bases.index(one.base) if one.base else -1 for one in told], np.int64),
@@ -123,7 +130,8 @@ def lay_out(
 class _Occasion:
     """What is gathered of one occasion."""
 
-    def __init__(self, made: float, prompt: int, base: str, uses: dict[int, float | None]) -> None:
+    def __init__(self, place: int, made: float, prompt: int, base: str, uses: dict[int, float | None]) -> None:
+        self.place = place  # among the occasions
         self.made, self.latest, self.prompt, self.base, self.uses = made, made, prompt, base, uses
         self.times = self.images = self.deleted = self.liked = 0
         self.share = 0.0  # largest project weight

@@ -36,6 +36,7 @@ NAMES: tuple[str, ...] = (
     "own_evidence",
     "own_uses",
     "own_share",
+    "own_counted",
     "own_age",
     "own_words",
     "own_meaning",
@@ -45,7 +46,6 @@ NAMES: tuple[str, ...] = (
     "own_role",
     "own_base",
     "own_kept",
-    "own_new",
     "together",
     "together_share",
 )
@@ -71,7 +71,6 @@ class Content(Struct, frozen=True):
     roles: NDArray[np.int64]  # number of each LoRA's role, shape (n,)
     semantic: Floats | None  # their vectors, shape (n, d)
     mean: Floats | None  # mean of these, shape (d,)
-    recency: Floats  # 1 = newest file, shape (n,)
 
 
 class Evidence:
@@ -144,11 +143,11 @@ class Evidence:
         size, told = self._size, self.told
         nothing = np.full(len(rows), np.nan, np.float32)
         columns: dict[str, Floats] = dict.fromkeys(NAMES, nothing)
-        known, uses = self._habits, self._habits.count[rows]
+        known, uses = self._habits, self._habits.used[rows]
         columns["own_evidence"] = np.full(len(rows), known.weight / (known.weight + UNKNOWN), np.float32)
         columns["own_uses"] = _float(uses)
-        columns["own_share"] = _float(uses / (known.seen + UNKNOWN))
-        columns["own_new"] = _float(np.where(uses > 0, 0, self._content.recency[rows]))
+        columns["own_share"] = _float(uses / (known.weight + UNKNOWN))
+        columns["own_counted"] = known.counted[rows]
         if told:
             mine = self._uses_of(rows)
             columns["own_age"] = known.age[rows]

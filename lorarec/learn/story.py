@@ -21,6 +21,7 @@ class Story(Struct, frozen=True):
     kept: int = 0  # of these
     beside: tuple[tuple[int, int], ...] = ()  # (active library row, generations with both), most first
     opinion: int = 0  # 1 liked, -1 disliked
+    counted: int = 0  # uses that another tool counted
 
 
 def story(
@@ -59,4 +60,5 @@ def story(
         kept=images - int(past.deleted[occasions].sum()),
         beside=tuple(sorted((beside or {}).items(), key=lambda pair: -pair[1])),
         opinion=opinion,
+        counted=int(past.counted[row]),
     )

@@ -22,6 +22,7 @@ from ..types import Scorer, SignalTable
 Floats = NDArray[np.float32]
 FILE = "personal.json"
 MOST_SHARE = 0.05  # of all generations; beyond it a LoRA is simply a favourite, however large its share
+_LEAST_SHARE = 0.005
 
 # Input -> the family of signals that it speaks for.
 LEARNED: dict[str, str] = {
@@ -37,7 +38,14 @@ LEARNED: dict[str, str] = {
     "together": "together",
     "together_share": "together",
 }
-FIXED: dict[str, float] = {"base": 0.3, "kept": 1.0, "liked": 0.5, "disliked": -2.0, "dismissed": -2.0}
+FIXED: dict[str, float] = {
+    "base": 0.3,
+    "kept": 1.0,
+    "liked": 0.5,
+    "disliked": -2.0,
+    "dismissed": -2.0,
+    "counted": 0.2,  # beyond it macro MRR falls: see docs/measuring.md
+}
 _FAMILY: dict[str, str] = {
     **LEARNED,
     "base": "own_base",
@@ -45,6 +53,7 @@ _FAMILY: dict[str, str] = {
     "liked": "own_opinion",
     "disliked": "own_opinion",
     "dismissed": "own_opinion",
+    "counted": "own_use",
 }
 INPUTS: tuple[str, ...] = tuple(_FAMILY)
 
@@ -76,7 +85,7 @@ def inputs(table: SignalTable, logits: Floats) -> Floats:
     opinion = column("own_opinion")
     values = {
         "used": used,
-        "share": _log(np.minimum(column("own_share"), MOST_SHARE), 0.005) * (used > 0),
+        "share": _log(np.minimum(column("own_share"), MOST_SHARE), _LEAST_SHARE) * (used > 0),
         "age": column("own_age") * used,
         "words": np.square(column("own_words")) * (used > 0),
         "votes": _log(np.nan_to_num(meaning), 0.01),
@@ -91,6 +100,7 @@ def inputs(table: SignalTable, logits: Floats) -> Floats:
         "liked": np.maximum(opinion, 0),
         "disliked": np.maximum(-opinion, 0),
         "dismissed": np.minimum(column("own_dismissed"), 3.0),
+        "counted": _log(np.minimum(column("own_counted"), MOST_SHARE), _LEAST_SHARE),
     }
     return np.stack([values[name] for name in INPUTS], axis=1).astype(np.float32)
 

@@ -50,6 +50,11 @@ class Told(Protocol):
         """1 liked, -1 disliked."""
         ...
 
+    @property
+    def counted(self) -> int:
+        """Uses that another tool counted."""
+        ...
+
 
 def joined(moved: Mapping[str, float]) -> dict[str, float]:
     """Contributions by family -> by sentence."""
@@ -77,6 +82,8 @@ def text(family: str, told: Told, name_of: Mapping[int, str]) -> str:
         elif told.images:
             parts.append(f"kept {told.kept}")
         return ", ".join(parts)
+    if family == MINE and told.counted:
+        return f"another tool counted {told.counted} uses"
     if family == TASTE:
         return "like the LoRAs you use for such prompts"
     if family == OPINION and told.opinion > 0:

@@ -46,12 +46,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt_terms",),
     "host": ("base_model_fit", "favorite", "recency"),
     "own_prompts": ("own_words", "own_meaning", "own_votes", "own_votes_words"),
-    "own_use": ("own_evidence", "own_uses", "own_share", "own_age"),
+    "own_use": ("own_evidence", "own_uses", "own_share", "own_age", "own_counted"),
     "own_taste": ("own_alike", "own_role"),
     "own_base": ("own_base",),
     "own_images": ("own_kept",),
     "own_opinion": ("own_opinion", "own_dismissed"),
-    "own_new": ("own_new",),
     "together": ("together", "together_share"),
 }
 # What comes from the user's history and wishes.

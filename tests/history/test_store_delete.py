@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,11 +134,23 @@ def test_a_pattern_that_is_none_deletes_nothing(history: History, pattern: str) 
     assert left(history)[0] == [1, 2, 3, 4]
 
 
-def test_wishes_of_a_deleted_period_are_taken_back(history: History) -> None:
-    history.add_event(Event(kind=EventKind.HIDE, lora="x", at=15.0))
-    history.add_event(Event(kind=EventKind.LIKE, lora="y", at=45.0))
-    history.delete(until=20.0)
-    assert history.hidden() == frozenset() and history.opinions() == {"y": 1}
+@pytest.mark.parametrize("what", [{"pattern": "castle"}, {"until": 20.0}, {"pattern": "castle", "until": 20.0}])
+def test_what_was_said_of_a_lora_holds_on_without_its_prompt(history: History, what: dict[str, Any]) -> None:
+    number = next(iter(history.impressions()))
+    where = {"at": 15.0, "prompt": "a red castle", "project": "book", "impression": number}
+    for kind, lora in ((EventKind.HIDE, "x"), (EventKind.LIKE, "y"), (EventKind.DISMISS, "z")):
+        history.add_event(Event(kind=kind, lora=lora, **where))
+    history.delete(**what)
+    assert history.hidden() == {"x"} and history.opinions() == {"y": 1}
+    told = {event.lora: (event.prompt, event.project, event.impression) for event in history.events()}
+    assert told["x"] == told["y"] == ("", "", None) and "z" not in told
+
+
+@pytest.mark.parametrize("what", [{"lora": "x"}, {"lora": "x", "pattern": "castle"}, {"everything": True}])
+def test_what_was_said_of_a_lora_goes_with_the_lora_and_with_everything(history: History, what: dict[str, Any]) -> None:
+    history.add_event(Event(kind=EventKind.HIDE, lora="x", at=15.0, prompt="a red castle"))
+    history.delete(**what)
+    assert history.hidden() == frozenset()
 
 
 def test_everything(history: History, database: Database) -> None:

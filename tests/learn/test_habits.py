@@ -12,6 +12,7 @@ from lorarec.learn.habits import UNKNOWN, habits
 from lorarec.learn.past import Past
 from lorarec.learn.signals import Content, Evidence
 from lorarec.types import PastGeneration
+from traces import NOW
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]
@@ -45,8 +46,8 @@ def approx(*values: float) -> object:
 def test_habits_of_a_past(past: Past) -> None:
     found = habits(past)
     nan = float("nan")
-    assert (found.told, found.weight, found.seen) == (4, 4.0, 4.0)
-    assert found.count.tolist() == [3, 1, 1, 0]
+    assert (found.told, found.weight) == (4, 4.0)
+    assert found.used.tolist() == [3, 1, 1, 0] and found.counted.tolist() == [0] * 4
     assert found.plain.tolist() == approx(*((count + 0.2) / (4 + UNKNOWN) for count in (3, 1, 1, 0)))
     assert found.age.tolist() == approx(0, 0.5, 0.25, nan)
     mean = 5 / 6  # of six images of uses, one is gone
@@ -60,21 +61,41 @@ def test_habits_of_a_past(past: Past) -> None:
 
 def test_only_the_first_occasions_count_where_asked(past: Past) -> None:
     found = habits(past, 2)
-    assert (found.told, found.weight) == (2, 2.0) and found.count.tolist() == [2, 1, 0, 0]
+    assert (found.told, found.weight) == (2, 2.0) and found.used.tolist() == [2, 1, 0, 0]
     assert found.age.tolist() == approx(0, 0, float("nan"), float("nan"))
-    assert habits(past, 99).told == 4 and habits(past, 0).count.tolist() == [0, 0, 0, 0]
+    assert habits(past, 99).told == 4 and habits(past, 0).used.tolist() == [0, 0, 0, 0]
     assert np.isnan(habits(past, 0).age).all() and np.isnan(habits(past, 0).kept).all()
 
 
 def test_what_other_tools_counted_is_no_second_use(generation: Generate, laid: Lay) -> None:
     found = habits(laid([generation(0, "p", "a")], counted={"a": 1.0, "d": 9.0}))
-    assert found.count.tolist() == [1, 0, 0, 9] and found.weight == 1 and found.seen == 10
+    assert found.used.tolist() == [1, 0, 0, 0] and found.weight == 1
+    assert found.counted.tolist() == approx(0, 0, 0, 9 / (10 + UNKNOWN))
+    assert found.plain.tolist() == approx(*((count + 0.2) / (10 + UNKNOWN) for count in (1, 0, 0, 9)))
+
+
+def test_what_was_taken_up_again_is_not_old(generation: Generate, laid: Lay) -> None:
+    told = [
+        generation(n, prompt, uses, made=NOW + n) for n, (prompt, uses) in enumerate(zip("pqrp", "abca", strict=True))
+    ]
+    found = habits(laid(told))
+    assert found.age.tolist() == approx(0, 2 / 3, 1 / 3, float("nan"))
+    assert [laid(told).made[0], *found.last] == [NOW, NOW + 3, NOW + 1, NOW + 2, -np.inf]
+
+
+def test_of_a_past_that_is_asked_again_nothing_later_is_known(generation: Generate, laid: Lay) -> None:
+    told = [generation(n, prompt, uses) for n, (prompt, uses) in enumerate(zip("pqprqps", "abacbad", strict=True))]
+    whole, upto = laid(told), [0, 1, 3, 6]  # generations before the first of each occasion
+    for occasions, generations in enumerate(upto):
+        then = habits(laid(told[:generations]))
+        assert habits(whole, occasions).age.tolist() == approx(*then.age)
+    assert habits(whole).age.tolist() == approx(0.25, 0.5, 0.75, 0)
 
 
 @pytest.mark.parametrize("upto", [None, 2])
 def test_known_habits_change_no_answer(past: Past, upto: int | None) -> None:
     """Of the whole past, so that a replay of its beginning must not use them."""
-    content = Content(np.zeros(4, np.int64), None, None, np.zeros(4, np.float32))
+    content = Content(np.zeros(4, np.int64), None, None)
     near, rows = Near([0.1, 0.9, 0.3, 0.2]), np.arange(4)
     plain = Evidence(past, near, content, active=[1], base_model="SDXL", upto=upto).columns(rows)
     known = Evidence(past, near, content, active=[1], base_model="SDXL", upto=upto, known=habits(past)).columns(rows)

@@ -7,20 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorarec.learn.wishes import ELSEWHERE, REMOVED, SAME, Wishes, wishes
+from lorarec.learn.past import HALF_LIFE
+from lorarec.learn.wishes import ELSEWHERE, REMOVED, SAME, UNDONE, Wishes, standing, wishes, without_undone
 from lorarec.types import Event, EventKind
+from traces import NOW
 
 PLACE = {"a": 0, "b": 1, "c": 2}
 PROMPTS = {"forest": 0, "city": 1}
 ALL = np.arange(3)
 
 
-def event(kind: EventKind, lora: str = "a", prompt: str = "forest") -> Event:
-    return Event(kind=kind, lora=lora, at=1.0, prompt=prompt)
+def event(kind: EventKind, lora: str = "a", prompt: str = "forest", at: float = NOW) -> Event:
+    return Event(kind=kind, lora=lora, at=at, prompt=prompt)
 
 
-def laid(*events: Event, opinions: dict[str, int] | None = None, hidden: tuple[str, ...] = ()) -> Wishes:
-    return wishes(opinions or {}, hidden, events, PLACE, PROMPTS, 3)
+def laid(
+    *events: Event,
+    opinions: dict[str, int] | None = None,
+    hidden: tuple[str, ...] = (),
+    last: np.ndarray | None = None,
+) -> Wishes:
+    return wishes(opinions or {}, hidden, standing(events), PLACE, PROMPTS, 3, now=NOW, last=last)
 
 
 def dismissed(told: Wishes, *words: float) -> list[float]:
@@ -44,9 +51,8 @@ def test_a_dismissal_counts_fully_at_its_prompt_and_little_elsewhere() -> None:
 
 def test_without_a_prompt_a_dismissal_is_one_made_elsewhere() -> None:
     assert dismissed(laid(event(EventKind.DISMISS, prompt="")), 1.0, 1.0) == pytest.approx([ELSEWHERE, 0, 0])
-    assert wishes({}, (), [event(EventKind.DISMISS, prompt="")], PLACE, {}, 3).columns(ALL, np.zeros(0, np.float32))[
-        "own_dismissed"
-    ].tolist() == pytest.approx([ELSEWHERE, 0, 0])
+    alone = wishes({}, (), [event(EventKind.DISMISS, prompt="")], PLACE, {}, 3, now=NOW)
+    assert dismissed(alone) == pytest.approx([ELSEWHERE, 0, 0])
 
 
 def test_taking_out_says_less_and_dismissals_add_up() -> None:
@@ -69,6 +75,42 @@ def test_a_dismissal_can_be_taken_back_for_its_prompt_or_for_all() -> None:
 @pytest.mark.parametrize("kind", sorted(set(EventKind) - {EventKind.DISMISS, EventKind.REMOVE}, key=str))
 def test_no_other_event_dismisses(kind: EventKind) -> None:
     assert dismissed(laid(event(kind)), 1.0, 1.0) == [0, 0, 0]
+
+
+REMOVE, INSERT = EventKind.REMOVE, EventKind.INSERT
+LATER = NOW + 2 * UNDONE
+
+
+def test_a_removal_says_nothing_at_other_prompts_and_once_at_its_own() -> None:
+    told = laid(event(REMOVE), event(REMOVE), event(REMOVE))
+    assert dismissed(told, 1.0, 0.0) == pytest.approx([REMOVED, 0, 0])
+    assert dismissed(told, 0.0, 1.0) == [0, 0, 0]
+    assert dismissed(laid(event(REMOVE, prompt="")), 1.0, 1.0) == [0, 0, 0], "nobody knows at which"
+    assert dismissed(laid(event(REMOVE), event(REMOVE, prompt="city")), 1.0, 1.0) == pytest.approx([2 * REMOVED, 0, 0])
+
+
+def test_what_was_put_in_again_or_used_since_was_not_taken_out() -> None:
+    assert dismissed(laid(event(REMOVE), event(INSERT, prompt="city")), 1.0, 0.0) == [0, 0, 0]
+    assert dismissed(laid(event(REMOVE), event(INSERT, "b")), 1.0, 0.0) == pytest.approx([REMOVED, 0, 0])
+    assert dismissed(laid(event(REMOVE), last=np.asarray([LATER, -np.inf, -np.inf])), 1.0, 0.0) == [0, 0, 0]
+    before = np.asarray([NOW - 1, LATER, -np.inf])
+    assert dismissed(laid(event(REMOVE), last=before), 1.0, 0.0) == pytest.approx([REMOVED, 0, 0])
+
+
+def test_what_is_put_in_and_at_once_taken_out_leaves_nothing() -> None:
+    undone = [event(INSERT), event(REMOVE, at=NOW + UNDONE)]
+    assert dismissed(laid(*undone), 1.0, 0.0) == [0, 0, 0] and without_undone(undone) == []
+    assert dismissed(laid(event(REMOVE, at=NOW - 99), *undone), 1.0, 0.0)[0] == pytest.approx(REMOVED, rel=1e-3)
+    other = [event(INSERT, "b"), *undone]
+    assert without_undone(other) == other[:1]
+    tried = [event(INSERT), event(REMOVE, at=LATER)]
+    assert dismissed(laid(*tried), 1.0, 0.0) == pytest.approx([REMOVED, 0, 0]) and without_undone(tried) == tried
+
+
+def test_a_removal_fades_and_a_dismissal_does_not() -> None:
+    old = NOW - HALF_LIFE
+    told = laid(event(REMOVE, at=old), event(EventKind.DISMISS, "b", at=old), event(REMOVE, "c", at=NOW + HALF_LIFE))
+    assert dismissed(told, 1.0, 0.0) == pytest.approx([REMOVED / 2, 1, REMOVED])
 
 
 @given(

@@ -35,6 +35,7 @@ class Story:
     kept: int = 0
     beside: tuple[tuple[int, int], ...] = ()
     opinion: int = 0
+    counted: int = 0
 
 
 def table(**signals: float) -> SignalTable:

@@ -78,6 +78,14 @@ def test_without_an_encoder_the_votes_by_words_stand_for_both() -> None:
     assert one(own_votes_words=0.03) == pytest.approx({"votes": log(4), "votes_words": log(4)})
 
 
+def test_what_was_only_counted_is_a_weak_prior() -> None:
+    assert one(own_counted=0.01) == pytest.approx({"counted": log(3)})
+    assert one(own_counted=0.9) == pytest.approx({"counted": log(11)})
+    scorer = Personal(Blend(0.0, 0.0), Model(dict.fromkeys(LEARNED, -9.0)))
+    asked = table(2, own_evidence=0.0, own_uses=0.0, own_share=0.0, own_counted=[0.0, 0.04])
+    assert scorer.score(asked, ["a", "b"]).tolist() == pytest.approx([0, FIXED["counted"] * log(9)])
+
+
 def test_dismissals_add_up_to_a_bound() -> None:
     assert [one(own_dismissed=amount)["dismissed"] for amount in (1.0, 3.0, 50.0)] == [1, 3, 3]
 
@@ -112,7 +120,7 @@ def test_contributions_are_the_parts_of_what_is_added(columns: dict[str, float |
     weights = {name: 0.1 + at / 10 for at, name in enumerate(LEARNED)}
     scorer = Personal(Blend(logit), Model(weights))
     parts = scorer.contributions(asked, np.asarray([logit], np.float32))
-    assert parts.keys() == set(PERSONAL) - {"own_new"}
+    assert parts.keys() == set(PERSONAL)
     added = float(scorer.score(asked, ["a"])[0]) - logit
     assert sum(float(part[0]) for part in parts.values()) == pytest.approx(added, rel=1e-3, abs=1e-3)
 

@@ -68,7 +68,7 @@ def test_the_fold_left_out_is_not_learned_from() -> None:
 def test_candidates_of_the_fold_left_out_are_not_even_compared_with() -> None:
     """One unseen candidate in each list is strange; with it gone nothing of it is learned."""
     data = []
-    for one in choices(400, PLANTED):
+    for one in choices(1500, PLANTED):
         wrong = int(np.flatnonzero(~one.right)[0])
         inputs, fold = one.inputs.copy(), one.fold.copy()
         inputs[wrong, INPUTS.index("age")] = 5.0
