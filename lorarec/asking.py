@@ -15,10 +15,10 @@ from .encode.lender import Lender
 from .encode.profiles import LENSES
 from .errors import BadFile, LorarecError, MissingPart, NotReady, UnknownLora
 from .filtering import base_known
-from .index.retrieve import QueryVectors, match
+from .index.retrieve import QueryVectors, Words, match
 from .library import Library
 from .lookup import Lookup
-from .own import Own, consult
+from .own import Consulted, Own, consult
 from .pipeline import Ask
 from .prompt.read import ReadPrompt, read
 from .timings import Lap, no_lap
@@ -26,7 +26,7 @@ from .types import Active, Query
 
 Floats = NDArray[np.float32]
 
-MANY = 2000  # LoRAs from which looking words up takes longer than handing it to another thread
+MANY = 2000  # LoRAs or own prompts from which looking words up takes longer than handing it to another thread
 
 
 def ask(
@@ -47,7 +47,8 @@ def ask(
         encoders: given up if none of them can be run.
         own: the user's history beside the library; None: there is none.
         lap: told of the parts "parse", "encode" and "history".
-        beside: looks the words up while the prompt is encoded, which keeps this thread waiting; None: nobody does.
+        beside: looks up what the words say, of library and history, while the prompt is encoded, which keeps this
+            thread waiting; None: nobody does.
     """
     prompt = read(query)
     notes: list[str] = []
@@ -63,34 +64,37 @@ def ask(
     if query.base_model and not base_known(query.base_model):
         notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
     lap("parse")
+    rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
+
+    def remembered() -> Consulted | None:
+        if own is None:
+            return None
+        base_model = base_models.named(query.base_model)
+        return consult(own, library, prompt.terms, None, active=rows.tolist(), base_model=base_model)
+
+    def by_words() -> tuple[Words, Consulted | None]:
+        return match(library.lexical, prompt.terms), remembered()
+
     vectors = None
-    words = None
+    looked_up = None
     if library.vectors is not None and prompt.text and encoders.available:
-        looked_up = None
-        if beside is not None and len(library.loras) >= MANY:
-            looked_up = beside.submit(match, library.lexical, prompt.terms)
+        if beside is not None and max(len(library.loras), own.prompts if own else 0) >= MANY:
+            looked_up = beside.submit(by_words)
         try:
             vectors = encode(prompt, encoders, library.models)
         except NotReady as error:
             notes.append(f"matched by words only for the moment: {error}")
         except (MissingPart, BadFile) as error:
             encoders.give_up(str(error))
-        if looked_up is not None and not looked_up.cancel():  # else it has not begun: others were first
-            words = looked_up.result()
     if not encoders.available:
         notes.append("matched by words only: " + ("; ".join(encoders.problems) or "no encoder is installed"))
     lap("encode")
-    rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
-    consulted = None
-    if own is not None:
-        consulted = consult(
-            own,
-            library,
-            prompt.terms,
-            vectors.semantic if vectors is not None else None,
-            active=rows.tolist(),
-            base_model=base_models.named(query.base_model),
-        )
+    if looked_up is None or looked_up.cancel():  # or it has not begun: others were first
+        words, consulted = None, remembered()
+    else:
+        words, consulted = looked_up.result()
+    if consulted is not None and vectors is not None:
+        consulted.add_meaning(vectors.semantic)
     lap("history")
     return Ask(
         query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted, words=words

@@ -57,6 +57,11 @@ class Own(Struct, frozen=True):
     wishes: Wishes
     wish_prompts: OwnPrompts  # prompts at which something was dismissed
 
+    @property
+    def prompts(self) -> int:
+        """Number of prompts that a query is compared with."""
+        return self.wish_prompts.count + (self.memories.prompts.count if self.memories else 0)
+
 
 class Consulted(Struct, frozen=True):
     """Memories and wishes, asked about one query."""
@@ -64,6 +69,13 @@ class Consulted(Struct, frozen=True):
     own: Own
     evidence: Evidence | None
     wish_words: Floats  # nearness of the query to the dismissals' prompts
+
+    def add_meaning(self, vector: Floats) -> None:
+        """Add what the vector of the query says, see `consult`, before anything else is asked."""
+        if self.evidence is not None and self.own.memories is not None:
+            meaning = self.own.memories.prompts.meaning(vector)
+            if meaning is not None:
+                self.evidence.add_meaning(meaning)
 
     def columns(self, rows: NDArray[np.int64]) -> dict[str, Floats]:
         """The personal columns of candidates, each of shape (c,)."""

@@ -98,11 +98,15 @@ class OwnPrompts(Struct, frozen=True):
         known = {self.vocabulary[term]: value for term, value in weights.items() if term in self.vocabulary}
         ids = np.fromiter(known.keys(), np.int32, len(known))
         words = self.postings.score(ids, np.fromiter(known.values(), np.float32, len(known))) / _length(weights)
-        if vector is None or not len(vector) or self.vectors.shape[1] != len(vector):
-            return Nearness(words, None)
+        return Nearness(words, None if vector is None else self.meaning(vector))
+
+    def meaning(self, vector: Floats) -> Floats | None:
+        """`Nearness.meaning` of a query's vector, see `near`; None if the index has none of its kind."""
+        if not len(vector) or self.vectors.shape[1] != len(vector):
+            return None
         centred = vector - self.mean
         length = float(np.linalg.norm(centred))
-        return Nearness(words, dot(self.vectors, centred / max(length, 1e-6)))
+        return dot(self.vectors, centred / max(length, 1e-6))
 
 
 def _length(weights: Mapping[str, float]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import distinct, runs
+from ..arrays import runs
 from .postings import Floats, Ints, Postings, QueryTerms
 
 
@@ -38,10 +38,11 @@ class Texts(Struct, frozen=True):
         """Number of LoRAs."""
         return len(self.owners) - 1
 
-    def of(self, loras: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The texts of the given LoRAs: (numbers of texts, position of their owner in ``loras``)."""
+    def of(self, loras: NDArray[np.int64]) -> Owned:
+        """The texts of the given LoRAs."""
         texts, counts = runs(self.owners, loras)
-        return texts, np.repeat(np.arange(len(loras)), counts)
+        having = np.flatnonzero(counts)
+        return Owned(texts, having, (np.cumsum(counts) - counts)[having], len(loras))
 
     def sums(self, values: Floats, texts: NDArray[np.int64]) -> Floats:
         """Sum of the values of each text's terms, shape (len(texts),). ``values``: of all terms, shape (terms,)."""
@@ -51,6 +52,22 @@ class Texts(Struct, frozen=True):
         if len(having):
             firsts = (np.cumsum(counts) - counts)[having]
             out[having] = np.add.reduceat(values[self.terms[places]], firsts, dtype=np.float64)
+        return out
+
+
+class Owned(Struct, frozen=True):
+    """The texts of some LoRAs."""
+
+    texts: NDArray[np.int64]  # their numbers, one LoRA after the other, shape (t,)
+    having: NDArray[np.int64]  # positions of the LoRAs that have any, shape (h,)
+    firsts: NDArray[np.int64]  # where the texts of each of these begin, shape (h,)
+    loras: int  # number of LoRAs
+
+    def best(self, values: Floats) -> Floats:
+        """The largest value among the texts of each LoRA, NaN for those without; (t,) -> (loras,). NaN never wins."""
+        out = np.full(self.loras, np.nan, np.float32)
+        if len(self.having):
+            out[self.having] = np.fmax.reduceat(values, self.firsts)
         return out
 
 
@@ -104,19 +121,11 @@ class PhraseIndex(Struct, frozen=True):
             weights: importance of the query's terms, 0 for all others, shape (terms,).
             loras: rows of the library, shape (r,).
         """
-        phrases, position = self.texts.of(loras)
-        having, firsts = distinct(position)
-        matched = self.texts.sums(weights, phrases)
-        rarest = np.sqrt(np.sqrt(self.texts.sums(np.square(np.square(weights)), phrases)))
-        shares = matched / self.totals[phrases]
-
-        def best(values: Floats) -> Floats:
-            out = np.full(len(loras), np.nan, np.float32)
-            if len(having):
-                out[having] = np.maximum.reduceat(values, firsts)
-            return out
-
-        return Matched(best(matched * shares), best(shares), best(rarest))
+        phrases = self.texts.of(loras)
+        matched = self.texts.sums(weights, phrases.texts)
+        shares = matched / self.totals[phrases.texts]
+        fourth = self.texts.sums(np.square(np.square(weights)), phrases.texts)
+        return Matched(phrases.best(matched * shares), phrases.best(shares), np.sqrt(np.sqrt(phrases.best(fourth))))
 
     def of(self, loras: NDArray[np.int64], values: Floats) -> Floats:
         """The values of some LoRAs, shape (r,); NaN for those without phrases. ``values``: of all, shape (loras,)."""

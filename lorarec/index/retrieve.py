@@ -111,10 +111,8 @@ def retrieve(
         columns[f"{short}_mass"], columns[f"{short}_cover"] = matched.mass, matched.cover
         columns[f"{short}_rarest"] = matched.rarest
     tags = lexical.phrases["tags"]
-    columns["tag_overlap"], columns["tag_rarest"] = (
-        tags.of(rows, whole["tag_overlap"]),
-        tags.matched(known, rows).rarest,
-    )
+    columns["tag_overlap"] = tags.of(rows, whole["tag_overlap"])
+    columns["tag_rarest"] = tags.matched(known, rows).rarest
     lap("lexical")
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
@@ -213,21 +211,18 @@ def _cosine(matrix: Floats, query: Floats) -> Floats:
 
 def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: NDArray[np.int64]) -> dict[str, Floats]:
     """Similarity of each candidate's best example prompt, by words and by meaning; NaN without examples."""
-    numbers, owner = lexical.examples.texts.of(rows)
-    having, starts = distinct(owner)
-    words = np.full(len(rows), np.nan, np.float32)
-    if len(numbers):
-        weights = np.zeros(len(lexical.importance), np.float32)
-        weights[view.words.terms.ids] = view.words.terms.weights * lexical.importance[view.words.terms.ids]
-        norm = float(np.sqrt(np.square(view.words.terms.weights).sum()))
-        words[having] = np.maximum.reduceat(lexical.examples.cosines(weights, norm, numbers), starts)
-    columns = {"example_words": words}
+    examples = lexical.examples.texts.of(rows)
+    terms = view.words.terms
+    weights = np.zeros(len(lexical.importance), np.float32)
+    weights[terms.ids] = terms.weights * lexical.importance[terms.ids]
+    norm = float(np.sqrt(np.square(terms.weights).sum()))
+    columns = {"example_words": examples.best(lexical.examples.cosines(weights, norm, examples.texts))}
     if vectors is not None and view.vectors is not None:
         meaning = np.full(len(rows), np.nan, np.float32)
-        if len(numbers) and vectors.examples.shape[1]:
-            near = dot(vectors.examples[numbers], view.vectors.semantic)
+        if vectors.examples.shape[1]:
+            near = dot(vectors.examples[examples.texts], view.vectors.semantic)
             near[near == 0] = np.nan  # an example without text, or one that is not encoded yet
-            meaning[having] = np.fmax.reduceat(near, starts)
+            meaning = examples.best(near)
         columns["example_meaning"] = meaning
         mean = vectors.means["example_mean"]
         columns["example_meaning_centred"] = meaning - (np.dot(mean, view.vectors.semantic) if len(mean) else 0)

@@ -104,12 +104,22 @@ class Evidence:
         self._size = size = len(past.counted)
         self._weight = past.weight[:told]
         self.words = _of_occasions(near.words, past.prompt[:told])
-        self.meaning = None if near.meaning is None else _of_occasions(near.meaning, past.prompt[:told])
+        self.meaning: Floats | None = None
         self._votes_words = _votes(self.words, self._weight, past, "words", size)
-        self._votes = None if self.meaning is None else _votes(self.meaning, self._weight, past, "meaning", size)
+        self._votes: Doubles | None = None
+        if near.meaning is not None:
+            self.add_meaning(near.meaning)
         self._plain = self._habits.plain
         self._beside: dict[int, tuple[Ints, Ints]] = {}  # active row -> LoRAs used with it, and on which occasion
         self._together = self._joint(active) if len(active) else None
+
+    def add_meaning(self, meaning: Floats) -> None:
+        """Add the nearness by meaning, `Near.meaning`, before anything else is asked.
+
+        By words and by the LoRAs in use most can be weighed while the prompt is still being encoded.
+        """
+        self.meaning = _of_occasions(meaning, self._past.prompt[: self.told])
+        self._votes = _votes(self.meaning, self._weight, self._past, "meaning", self._size)
 
     def candidates(self, count: int) -> Ints:
         """LoRAs worth ranking because of the past, at most ``count`` from each source."""

@@ -109,11 +109,12 @@ def test_best_example_by_hand() -> None:
     examples = ExampleIndex.build([[[0, 1]], [], [[2], [0], []]], importance)
     weights = np.asarray([1.0, 0.0, 0.25], np.float32) * importance  # attention 1 on terms 0 and 2
     norm = sqrt(1 + 0.0625)
-    numbers, owner = examples.texts.of(np.asarray([2, 0]))
-    assert numbers.tolist() == [1, 2, 3, 0] and owner.tolist() == [0, 0, 0, 1]
+    owned = examples.texts.of(np.asarray([2, 1, 0]))
+    assert owned.texts.tolist() == [1, 2, 3, 0] and owned.having.tolist() == [0, 2]
     expected = [0.0625 / (0.25 * norm), 1 / norm, 0.0, 1 / (sqrt(1.25) * norm)]
-    np.testing.assert_allclose(examples.cosines(weights, norm, numbers), expected, rtol=1e-6)
-    assert examples.texts.of(np.asarray([1]))[0].tolist() == []
+    np.testing.assert_allclose(examples.cosines(weights, norm, owned.texts), expected, rtol=1e-6)
+    np.testing.assert_array_equal(owned.best(np.asarray([2.0, np.nan, 3.0, np.nan], np.float32)), [3.0, np.nan, np.nan])
+    assert examples.texts.of(np.asarray([1])).texts.tolist() == []
 
 
 def test_what_every_page_says_tells_less_than_a_name() -> None:
