@@ -260,7 +260,7 @@ class Pipeline:
         least = self._least(query)
         pool = order[: max(diversify.POOL, top)]
         similar = None if vectors is None else vectors.semantic[found.rows[pool]]
-        chosen = [int(order[at]) for at in diversify.mmr(scores[order], similar, top, diversity)]
+        chosen = [int(order[at]) for at in diversify.mmr(scores[order], similar, top, diversity, least)]
         if share <= 0:
             return chosen, {}
         new = self.library.recency[found.rows]

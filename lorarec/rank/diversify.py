@@ -11,22 +11,22 @@ Floats = NDArray[np.float32]
 POOL = 60  # the best candidates that diversity chooses among
 
 
-def mmr(scores: Floats, vectors: Floats | None, count: int, diversity: float) -> list[int]:
+def mmr(scores: Floats, vectors: Floats | None, count: int, diversity: float, least: float = 0.0) -> list[int]:
     """Maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Args:
-        scores: relevance of each candidate, 0..1, shape (c,), best first.
+        scores: relevance of each candidate, 0..1, best first, shape (c,).
         vectors: L2-normalised, shape (c, d); None: no similarities are known and the order stays.
         count: how many to choose.
         diversity: weight of being different, 0..1.
+        least: relevance below which being different is no merit.
 
     Returns:
-        Positions in the order chosen; beyond the pool the order of relevance.
+        Positions in the order chosen; beyond the pool, and below ``least``, the order of relevance.
     """
-    size = min(len(scores), max(POOL, count))
+    size = min(POOL, int(np.count_nonzero(scores >= least)))
     if diversity <= 0 or vectors is None or count <= 1 or size <= 1:
         return list(range(min(count, len(scores))))
-    size = min(size, POOL)
     scale = max(float(scores[0]), 1e-6)
     relevance = scores[:size] / scale
     chosen = [0]

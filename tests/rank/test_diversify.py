@@ -22,6 +22,11 @@ def test_a_twin_waits_behind_something_different() -> None:
     assert mmr(SCORES, VECTORS, 4, 0.5) == [0, 2, 1, 3]
 
 
+def test_what_is_hardly_relevant_gains_nothing_by_being_different() -> None:
+    assert mmr(SCORES, VECTORS, 4, 0.5, least=0.6) == [0, 1, 2, 3]
+    assert mmr(SCORES, VECTORS, 4, 0.5, least=0.2) == [0, 2, 1, 3]
+
+
 def test_beyond_the_pool_relevance_decides() -> None:
     count = POOL + 30
     scores = np.linspace(1, 0.1, count, dtype=np.float32)
