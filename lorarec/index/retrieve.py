@@ -19,6 +19,7 @@ from .lexical import GROUPS, LexicalIndex
 from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
+_LOOKED = 2 * PER_SOURCE  # rows of a column looked at before it is known which of them may be shown
 EVERYTHING = 400  # up to this library size every LoRA is a candidate
 
 Search = Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]]
@@ -52,6 +53,7 @@ class Words(Struct, frozen=True):
 
     terms: QueryTerms
     whole: dict[str, Floats]  # evidence columns of all LoRAs, 0 where there is nothing; each of shape (n,)
+    best: dict[str, NDArray[np.int64]]  # of each column the rows of the largest values, best first, at most `_LOOKED`
 
 
 class View(Struct, frozen=True):
@@ -69,7 +71,7 @@ def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
     whole["name_mass"] = phrases["names"].mass(terms)
     whole["tag_overlap"] = phrases["tags"].covered(terms)
     whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
-    return Words(terms, whole)
+    return Words(terms, whole, {name: _ordered(values, _LOOKED) for name, values in whole.items()})
 
 
 def retrieve(
@@ -100,7 +102,7 @@ def retrieve(
     if count == lexical.count:
         allowed = None
     if count > EVERYTHING:
-        rows = _candidates(whole, vectors, view, popular, search, allowed, per_source, lap)
+        rows = _candidates(vectors, view, popular, search, allowed, per_source, lap)
     else:
         rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
     columns = {name: values[rows] for name, values in whole.items()}
@@ -131,7 +133,6 @@ def retrieve(
 
 
 def _candidates(
-    whole: Mapping[str, Floats],
     vectors: Vectors | None,
     view: View,
     popular: NDArray[np.int64],
@@ -142,7 +143,7 @@ def _candidates(
 ) -> NDArray[np.int64]:
     """The best of every source that may be shown, as ascending library rows."""
     picked = [popular] if allowed is None else [popular[allowed[popular]]]
-    picked += [_top(values, per_source, allowed) for values in whole.values()]
+    picked += [_picked(view.words, column, per_source, allowed) for column in view.words.whole]
     lap("lexical")
     if vectors is not None and view.vectors is not None:
         picked.append(_near(vectors.semantic, view.vectors.semantic, search, allowed, 2 * per_source))
@@ -153,6 +154,15 @@ def _candidates(
     # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
     first = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
     return distinct(np.concatenate([rows, first]))[0]
+
+
+def _picked(words: Words, column: str, count: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """The rows of the largest values of a column among those that may be shown, at most ``count``."""
+    best = words.best[column]
+    found = best if allowed is None else best[allowed[best]]
+    if len(found) >= count or len(best) < _LOOKED:
+        return found[:count]
+    return _top(words.whole[column], count, allowed)
 
 
 def _near(
@@ -235,3 +245,9 @@ def _top(values: Floats, count: int, allowed: NDArray[np.bool_] | None = None) -
     if len(positive) <= count:
         return positive
     return positive[np.argpartition(-values[positive], count - 1)[:count]]
+
+
+def _ordered(values: Floats, count: int) -> NDArray[np.int64]:
+    """The same as `_top`, best first."""
+    top = _top(values, count)
+    return top[np.argsort(-values[top], kind="stable")]
