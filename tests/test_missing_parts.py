@@ -73,7 +73,7 @@ with harness.comfyui(place, place / "loras") as comfy:
     tried("apply", lambda: nodes["LorarecApplyStack"]().run(model="model", lora_stack=None))
     tried("recommend", lambda: recommend().run(prompt="watercolor painting of a harbour")["ui"]["text"])
     tried("similar", lambda: nodes["LorarecSimilar"]().run(lora=comfy.folder_paths.get_filename_list("loras")[0])["ui"])
-    shared = comfy.part("nodes.library").opened()
+    shared = comfy.part("nodes.library").keeper.opened
     if shared is not None:
         shared.wait("full", 60)
         tried("again", lambda: recommend().run(prompt="watercolor painting of a harbour")["ui"]["text"])

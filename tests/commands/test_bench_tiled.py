@@ -47,8 +47,8 @@ def test_every_copy_is_found_like_the_first(library: Library, tmp_path: Path) ->
             np.testing.assert_allclose(found.whole[name], np.tile(values, TIMES), rtol=1e-6, err_msg=name)
         count = len(library.loras)
         last = np.asarray([2 * count + 5])
-        numbers, _ = large.lexical.examples.of(last)
-        first, _ = library.lexical.examples.of(np.asarray([5]))
+        numbers = large.lexical.examples.texts.of(last).texts
+        first = library.lexical.examples.texts.of(np.asarray([5])).texts
         assert (numbers - 2 * len(library.lexical.examples.norms)).tolist() == first.tolist()
         assert len({lora.id for lora in large.loras}) == len({lora.path for lora in large.loras}) == TIMES * count
         assert large.groups.max() < TIMES * count and len(set(large.groups)) == TIMES * len(set(library.groups))
