@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 import numpy as np
@@ -37,6 +37,7 @@ def ask(
     own: Own | None = None,
     lap: Lap = no_lap,
     beside: Executor | None = None,
+    nearest: Callable[[Floats], NDArray[np.int64] | None] = lambda vector: None,
 ) -> Ask:
     """Read and encode a query; what could not be understood becomes a note.
 
@@ -49,6 +50,7 @@ def ask(
         lap: told of the parts "parse", "encode" and "history".
         beside: looks up what the words say, of library and history, while the prompt is encoded, which keeps this
             thread waiting; None: nobody does.
+        nearest: the rows nearest to a vector, asked of this thread if words are looked up meanwhile.
     """
     prompt = read(query)
     notes: list[str] = []
@@ -75,13 +77,15 @@ def ask(
     def by_words() -> tuple[Words, Consulted | None]:
         return match(library.lexical, prompt.terms), remembered()
 
-    vectors = None
+    vectors = near = None
     looked_up = None
     if library.vectors is not None and prompt.text and encoders.available:
         if beside is not None and max(len(library.loras), own.prompts if own else 0) >= MANY:
             looked_up = beside.submit(by_words)
         try:
             vectors = encode(prompt, encoders, library.models)
+            if looked_up is not None:
+                near = nearest(vectors.semantic)
         except NotReady as error:
             notes.append(f"matched by words only for the moment: {error}")
         except (MissingPart, BadFile) as error:
@@ -97,7 +101,15 @@ def ask(
         consulted.add_meaning(vectors.semantic)
     lap("history")
     return Ask(
-        query, prompt, vectors, tuple(active.values()), rows, notes=tuple(notes), consulted=consulted, words=words
+        query,
+        prompt,
+        vectors,
+        tuple(active.values()),
+        rows,
+        notes=tuple(notes),
+        consulted=consulted,
+        words=words,
+        nearest=near,
     )
 
 

@@ -14,7 +14,7 @@ from . import base_models
 from .arrays import distinct
 from .filtering import Filtering, Filters, base_key, heads
 from .index.backends import open_index
-from .index.retrieve import PER_SOURCE, QueryVectors, View, Words, match, retrieve
+from .index.retrieve import NEAREST, PER_SOURCE, QueryVectors, View, Words, look_near, match, retrieve
 from .library import Library
 from .matching import Asked
 from .own import Consulted
@@ -67,6 +67,7 @@ class Ask(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     consulted: Consulted | None = None  # what the user's history says; None: there is none
     words: Words | None = None  # what its words find in the library, if they were looked up already
+    nearest: NDArray[np.int64] | None = None  # rows nearest in meaning, likewise
 
 
 class Pipeline:
@@ -111,10 +112,14 @@ class Pipeline:
 
     # -- the road ---------------------------------------------------------------------------------------------------
 
+    def nearest(self, vector: Floats) -> NDArray[np.int64] | None:
+        """The rows nearest to a prompt's vector, shape (d,), whether they may be shown or not; None without vectors."""
+        return None if self._search is None else look_near(self._search, vector, NEAREST)
+
     def table(self, ask: Ask, top: int = 0, lap: Lap = no_lap) -> tuple[Candidates, SignalTable]:
         """Candidates, enough for ``top`` suggestions, and all their signals; ``lap`` is told of every part."""
         library = self.library
-        view = View(ask.words or match(library.lexical, ask.read.terms), ask.vectors)
+        view = View(ask.words or match(library.lexical, ask.read.terms), ask.vectors, ask.nearest)
         lap("lexical")
         allowed = self._allowed(ask)
         order = library.facts.downloads_order

@@ -522,7 +522,7 @@ class Recommender:
         """Read and encode a query, and ask the history about it."""
         library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
         beside = self._beside if lap is no_lap and not self._closed.is_set() else None
-        asked = ask(query, library, now.lookup, self._encoders, own, lap, beside)
+        asked = ask(query, library, now.lookup, self._encoders, own, lap, beside, now.pipeline.nearest)
         if asked.vectors is None and library.vectors is not None and asked.read.text:
             self._step_down_soon()
         return asked

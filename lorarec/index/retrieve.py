@@ -20,6 +20,7 @@ from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
 _LOOKED = 2 * PER_SOURCE  # rows of a column looked at before it is known which of them may be shown
+NEAREST = 4 * PER_SOURCE  # rows of the dense lens looked at before it is known which of them may be shown
 EVERYTHING = 400  # up to this library size every LoRA is a candidate
 
 Search = Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]]
@@ -61,6 +62,7 @@ class View(Struct, frozen=True):
 
     words: Words
     vectors: QueryVectors | None = None
+    nearest: NDArray[np.int64] | None = None  # rows nearest in meaning, best first, if they were looked for already
 
 
 def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
@@ -146,7 +148,7 @@ def _candidates(
     picked += [_picked(view.words, column, per_source, allowed) for column in view.words.whole]
     lap("lexical")
     if vectors is not None and view.vectors is not None:
-        picked.append(_near(vectors.semantic, view.vectors.semantic, search, allowed, 2 * per_source))
+        picked.append(_near(vectors.semantic, view.vectors.semantic, view.nearest, search, allowed, 2 * per_source))
     rows = distinct(np.concatenate(picked))[0]
     lap("search")
     if len(rows) >= per_source:
@@ -168,14 +170,16 @@ def _picked(words: Words, column: str, count: int, allowed: NDArray[np.bool_] | 
 def _near(
     matrix: Floats,
     query: Floats,
+    nearest: NDArray[np.int64] | None,
     search: Search | None,
     allowed: NDArray[np.bool_] | None,
     count: int,
 ) -> NDArray[np.int64]:
     """The rows nearest to a query among those that may be shown."""
-    if search is not None:
-        found = search(query[None, :], 2 * count)[1][0]
-        found = found[found >= 0]
+    if nearest is None or len(nearest) < 2 * count:
+        nearest = None if search is None else look_near(search, query, 2 * count)
+    if nearest is not None:
+        found = nearest
         if allowed is not None:
             found = found[allowed[found]]
         if len(found) >= count // 2:
@@ -183,8 +187,15 @@ def _near(
             return near
     # A filter that leaves few of the nearest: look at what it leaves.
     every = np.arange(len(matrix)) if allowed is None else np.flatnonzero(allowed)
-    nearest: NDArray[np.int64] = every[_top(dot(matrix[every], query), count)]
-    return nearest
+    left: NDArray[np.int64] = every[_top(dot(matrix[every], query), count)]
+    return left
+
+
+def look_near(search: Search, query: Floats, count: int) -> NDArray[np.int64]:
+    """The rows nearest to a query, best first, at most ``count``."""
+    found = search(query[None, :], count)[1][0]
+    rows: NDArray[np.int64] = found[found >= 0]
+    return rows
 
 
 def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64], names: Floats) -> dict[str, Floats]:
