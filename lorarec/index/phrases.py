@@ -76,7 +76,7 @@ class Matched(Struct, frozen=True):
 
     mass: Floats  # importance of the matched terms of a phrase times its share in the phrase; the best phrase's
     cover: Floats  # share of a phrase that matches, 0..1; the best phrase's
-    rarest: Floats  # of the most telling matched term; the 4-norm stands in for the maximum
+    rarest: Floats  # of the most telling matched term, as the 4-norm has it on which the blend was fitted
 
 
 class PhraseIndex(Struct, frozen=True):
