@@ -25,11 +25,12 @@ export function start() {
   if (marks[MARK]) return;
   marks[MARK] = "yes";
   document.head.append(...styles());
-  const client = new Client({ base: `${page.base()}/lorarec/v1` });
+  const base = `${page.base()}/lorarec/v1`;
+  const client = new Client({ base });
   const begun = Date.now();
   const look = () => {
     const known = Object.keys(page.options()).length > 0 || Date.now() - begun > SETTINGS_WAIT;
-    if (known) settle(client);
+    if (known) settle(base);
   };
   page.onChange(look);
   setTimeout(look, SETTINGS_WAIT + 100);
@@ -42,8 +43,8 @@ export function start() {
   });
 }
 
-/** Bring every tab in line with the page as it is. @param {Client} client */
-function settle(client) {
+/** Bring every tab in line with the page as it is. @param {string} base of the API */
+function settle(base) {
   const place = String(page.options().lorarec_place ?? "");
   for (const name of page.TABS) {
     const box = page.promptOf(name);
@@ -54,7 +55,8 @@ function settle(client) {
     }
     const around = page.placeOf(name);
     if (!box || !around || place === "not at all") continue;
-    const tab = tabs.get(name) ?? new Tab(name, box, client);
+    // A client each: of one client only the newest question is answered, and no tab may drop another's.
+    const tab = tabs.get(name) ?? new Tab(name, box, new Client({ base }));
     tabs.set(name, tab);
     tab.dock.put(around, place === "beside the page");
     tab.look();
