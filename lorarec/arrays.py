@@ -60,6 +60,9 @@ def ranges(starts: Ints, counts: Ints) -> Ints:
 
 
 def runs(starts: Ints, chosen: Ints) -> tuple[Ints, Ints]:
-    """What stands at ``starts[i]..starts[i + 1]`` of each i chosen, one after the other; and how many each has."""
+    """The places ``starts[i]..starts[i + 1]`` of each i chosen, one after the other, and how many each i has.
+
+    (n + 1,), (k,) -> (sum of counts,), (k,).
+    """
     counts = starts[chosen + 1] - starts[chosen]
     return ranges(starts[chosen], counts), counts
