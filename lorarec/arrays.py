@@ -1,5 +1,5 @@
-"""What live queries do with small arrays: products, always on the calling thread, distinct values, and runs of
-rows.
+"""What live queries do with arrays: products, always on the calling thread, the largest and the distinct values, and
+runs of rows.
 
 BLAS spreads even small products over all cores and waits for them; beside a busy host that wait is longer than the
 work, and it takes cores from sampling. Products below its threshold stay on one thread, so larger ones are done in
@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _MANY = 2000  # rows from which BLAS in blocks is quicker than the plain loop
+_LOOKED_FIRST = 512  # values of which the largest is looked at before all of them
 _ONE_THREAD = 65536 * 4  # multiplications up to which OpenBLAS keeps a matrix product on the calling thread
 
 
@@ -37,6 +38,26 @@ def dots(left: Floats, right: Floats) -> Floats:
     for start in range(0, len(left), rows):
         np.matmul(left[start : start + rows], right.T, out=out[start : start + rows])
     return out
+
+
+def largest(values: Floats, count: int) -> Ints:
+    """Positions of the largest positive values, at most ``count``, in no order: (n,) -> (at most count,)."""
+    good = np.flatnonzero(values >= _edge(values, count))
+    if len(good) <= count:
+        return good
+    return good[np.argpartition(-values[good], count - 1)[:count]]
+
+
+def _edge(values: Floats, count: int) -> np.float32:
+    """A positive number that at least ``count`` values reach if so many are positive, near the last of these."""
+    least = np.finfo(np.float32).smallest_subnormal
+    blocks = len(values) // _LOOKED_FIRST
+    if blocks < 2 * count:
+        return least
+    # So many blocks have a largest value that reaches it, and with it one value each at least.
+    peaks = values[: blocks * _LOOKED_FIRST].reshape(blocks, _LOOKED_FIRST).max(1)
+    edge: np.float32 = np.partition(peaks, blocks - count)[blocks - count]
+    return max(least, edge)
 
 
 def distinct(values: Ints) -> tuple[Ints, Ints]:

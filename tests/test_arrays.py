@@ -1,4 +1,4 @@
-"""Small arrays of live queries: the same answers as numpy's own, for any shape."""
+"""Arrays of live queries: the same answers as numpy's own, for any shape."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorarec.arrays import distinct, dot, dots, runs
+from lorarec.arrays import distinct, dot, dots, largest, runs
 
 
 @given(st.lists(st.integers(-5, 5)))
@@ -14,6 +14,16 @@ def test_distinct_values_and_where_each_comes_first(numbers: list[int]) -> None:
     values = np.asarray(numbers, np.int64)
     for ours, theirs in zip(distinct(values), np.unique(values, return_index=True), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@given(st.integers(0, 5000), st.integers(1, 4), st.floats(0, 1), st.integers(1, 40), st.integers(0, 1000))
+def test_the_largest_are_those_of_a_whole_sort(size: int, count: int, share: float, levels: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)  # few levels: many values are equal
+    values = (draw.integers(-levels, levels + 1, size) * (draw.random(size) < share)).astype(np.float32)
+    found = largest(values, count)
+    assert len(set(found.tolist())) == len(found)
+    expected = np.sort(values[values > 0])[::-1][:count]
+    np.testing.assert_array_equal(np.sort(values[found])[::-1], expected)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1), st.data())

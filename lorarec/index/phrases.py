@@ -135,9 +135,7 @@ class PhraseIndex(Struct, frozen=True):
 
     def _touched(self, query: QueryTerms) -> tuple[NDArray[np.int64], Floats]:
         """The phrases that share a term with the query, ascending, and the importance of all that they share."""
-        every = self.postings.score(query.ids, np.ones(len(query.ids), np.float32))
-        touched = np.flatnonzero(every > 0)  # a comparison first: three times as fast as looking at the numbers
-        return touched, every[touched]
+        return self.postings.touched(query.ids, np.ones(len(query.ids), np.float32))
 
     def _by_owner(self, reduce: np.ufunc, phrases: NDArray[np.int64], values: Floats) -> Floats:
         """Values of some phrases, ascending, by LoRA; shape (loras,)."""

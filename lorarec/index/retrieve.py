@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import distinct, dot, dots
+from ..arrays import distinct, dot, dots, largest
 from ..timings import Lap, no_lap
 from ..types import Candidates
 from .lexical import GROUPS, LexicalIndex
@@ -252,10 +252,7 @@ def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: 
 
 def _top(values: Floats, count: int, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Positions of the largest positive values that are allowed, at most ``count``."""
-    positive = np.flatnonzero(values > 0 if allowed is None else (values > 0) & allowed)
-    if len(positive) <= count:
-        return positive
-    return positive[np.argpartition(-values[positive], count - 1)[:count]]
+    return largest(values if allowed is None else np.where(allowed, values, np.float32(0)), count)
 
 
 def _ordered(values: Floats, count: int) -> NDArray[np.int64]:

@@ -72,7 +72,30 @@ def test_postings_are_a_sparse_matrix(rows: list[dict[int, float]], plain: bool,
         assert all(postings.has(term, at) == (term in row) for term in range(6))
     ids = data.draw(st.lists(st.integers(0, 5), unique=True))
     weights = np.asarray([1.0 + at for at in range(len(ids))], np.float32)
-    np.testing.assert_allclose(postings.score(np.asarray(ids, np.int32), weights), dense[:, ids] @ weights, atol=1e-5)
+    asked = np.asarray(ids, np.int32)
+    scores = postings.score(asked, weights)
+    np.testing.assert_allclose(scores, dense[:, ids] @ weights, atol=1e-5)
+    for sparse in (0, 1000):  # rows per entry from which entries are sorted
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postings_module, "_SPARSE", sparse)
+            above, sums = postings.touched(asked, weights)
+        np.testing.assert_array_equal(above, np.flatnonzero(scores > 0))
+        np.testing.assert_allclose(sums, scores[above], rtol=1e-6)
+
+
+def test_plain_columns_are_added_up_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings_module, "_MANY", 1)
+    monkeypatch.setattr(postings_module, "_BLOCK", 3)
+    draw = np.random.default_rng(0)
+    dense = draw.uniform(0.1, 1, (10, 4)).astype(np.float32)
+    dense[4:, 3] = 0
+    dense[1:, 2] = 0  # too rare for a column
+    postings = Postings.build([[(term, float(row[term])) for term in np.flatnonzero(row)] for row in dense], 4)
+    assert postings.common.tolist() == [0, 1, -1, 2]
+    weights = np.asarray([0.5, 2.0, 3.0], np.float32)
+    np.testing.assert_allclose(
+        postings.score(np.asarray([3, 0, 2], np.int32), weights), dense[:, [3, 0, 2]] @ weights, rtol=1e-6
+    )
 
 
 def test_coverage_of_phrases_by_hand() -> None:
