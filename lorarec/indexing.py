@@ -29,6 +29,7 @@ from .types import Cancelled, Lora, Progress, ProgressSink
 _log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
+_PARTIAL = "-partial"  # behind the key of a library whose new texts are not encoded yet
 
 
 class Indexed(Struct, frozen=True):
@@ -113,7 +114,7 @@ class Indexer:
             else:
                 # As a rule few texts are new: the others keep their meaning while those are encoded. Not saved, and by
                 # a key of its own, since it would else be taken for complete.
-                yield Indexed(replace(library, key=f"{key}-partial"), "full")
+                yield Indexed(replace(library, key=key + _PARTIAL), "full")
         else:
             library = now.library
         if not models or stop():
@@ -187,6 +188,10 @@ class Indexer:
     def folder(self) -> Path:
         """Where the library of these roots is saved; hosts that share a data folder have one each."""
         return library_folder(self._data_dir, self._roots)
+
+    def beside(self, library: Library) -> Path | None:
+        """Where what is learned of a library's vectors may be kept; None while some of them are still to come."""
+        return None if library.key.endswith(_PARTIAL) else self.folder
 
     def _saved(self, library: Library, stage: str) -> Indexed:
         """Save a library and map it back, so that its pages can be dropped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 from msgspec import Struct
@@ -82,6 +83,7 @@ class Pipeline:
         curve: Curve,
         scorer: Scorer | None = None,
         room: Callable[[int], bool] = lambda size: False,
+        kept: Path | None = None,
     ) -> None:
         """Prepare what does not depend on the prompt.
 
@@ -93,6 +95,7 @@ class Pipeline:
             curve: strengths.
             scorer: ranks instead of ``personal``.
             room: whether so many bytes may lie on the graphics card as long as this lives.
+            kept: where what is learned of the library's vectors is kept for later; None: nowhere.
         """
         self.library = library
         self.settings = settings
@@ -102,11 +105,10 @@ class Pipeline:
         self._personal = personal
         self._scorer = scorer or personal
         self._filtering = Filtering(library)
-        count = len(library.loras)
         self.search_recall = 1.0  # share of the nearest vectors that a search finds; less only for millions
         self._search: Callable[[Floats, int], tuple[Floats, NDArray[np.int64]]] | None = None
         if library.vectors is not None:
-            index = open_index(np.arange(count), library.vectors.semantic, room)
+            index = open_index(library.vectors.semantic, room, kept, library.key)
             self.search_recall = getattr(index, "recall", 1.0)
             self._search = index.search
 

@@ -420,7 +420,8 @@ class Recommender:
 
     def _show(self, indexed: Indexed) -> None:
         """Swap a library in."""
-        now = Ready(self.pipeline_of(indexed.library), Lookup(indexed.library.loras), indexed.stage)
+        pipeline = self.pipeline_of(indexed.library, self._indexer.beside(indexed.library))
+        now = Ready(pipeline, Lookup(indexed.library.loras), indexed.stage)
         with self._changed:
             self._now = now
             self._changed.notify_all()
@@ -492,9 +493,10 @@ class Recommender:
         now = self._now
         return profile(self.memory, now.pipeline.library if now else None, project=project, since=since)
 
-    def pipeline_of(self, library: Library) -> Pipeline:
+    def pipeline_of(self, library: Library, kept: Path | None = None) -> Pipeline:
         """The road from prompt to suggestions over any library, with this recommender's settings and models."""
-        return Pipeline(library, self.settings, self._blend, self._personal, self._curve, self._scorer, self._room)
+        blend, curve = self._blend, self._curve
+        return Pipeline(library, self.settings, blend, self._personal, curve, self._scorer, self._room, kept)
 
     def _room(self, size: int) -> bool:
         """Whether vectors may stay on the graphics card: only in a process of our own, never beside diffusion."""

@@ -183,7 +183,7 @@ def _parts(suite: Suite, recommender: Recommender, encoder: Encoder, count: int)
 def _flat_search(count: int, dim: int) -> Callable[[Any], object]:
     """The bare search: one matrix of as many vectors, nothing else."""
     matrix = np.random.default_rng(1).standard_normal((count, dim), np.float32)
-    index = index_class().from_matrix(np.arange(count), matrix)
+    index = index_class()(matrix)
     return lambda query: index.search(query, NEAREST)
 
 

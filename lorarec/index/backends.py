@@ -8,17 +8,23 @@ what it finds, but may miss some, and says how many.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
+from .. import mapped
 from ..graphics import out_of_memory
 from .vectors import FaissIndex, NumpyIndex, faiss_package, index_class
 
 if TYPE_CHECKING:
-    from .vectors import Ids, Scores
+    from .vectors import Rows, Scores
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +36,7 @@ _RECALL = 0.99  # of the exact neighbours that an approximate index must find on
 _PROBED = 200  # neighbours of each of so many vectors, by which recall is measured
 _TRAINED = 64  # vectors per cell from which its centre is learned
 _BLOCK = 65_536
+_KIND = "cells"  # of what is kept beside a library
 
 
 class CardIndex(FaissIndex):
@@ -42,28 +49,13 @@ class CardIndex(FaissIndex):
     @property
     def half(self) -> bool:
         """Whether the copy is in half precision: half the memory, candidates that need a closer look."""
-        return self._count > HALF_BEYOND
+        return len(self) > HALF_BEYOND
 
     def size(self) -> int:
         """Bytes of the copy."""
-        return self._count * self.dim * (2 if self.half else 4)
+        return len(self) * self.dim * (2 if self.half else 4)
 
-    def add(self, ids: Ids, vectors: Scores) -> None:
-        """Add vectors under new ids; see `VectorIndex`."""
-        super().add(ids, vectors)
-        self._there = None
-
-    def update(self, ids: Ids, vectors: Scores) -> None:
-        """Replace or add vectors; see `VectorIndex`."""
-        super().update(ids, vectors)
-        self._there = None
-
-    def remove(self, ids: Ids) -> int:
-        """Remove vectors; see `VectorIndex`."""
-        self._there = None
-        return super().remove(ids)
-
-    def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Ids]:
+    def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
         if k > _CARD_K:
             return super()._nearest(queries, k)
         try:
@@ -84,11 +76,20 @@ class CardIndex(FaissIndex):
             config = faiss.GpuIndexFlatConfig()
             config.useFloat16 = self.half
             index = faiss.GpuIndexFlatIP(resources, self.dim, config)
-            for start in range(0, self._count, _BLOCK):
-                index.add(np.ascontiguousarray(self._matrix[start : min(start + _BLOCK, self._count)]))
+            for start in range(0, len(self), _BLOCK):
+                index.add(np.ascontiguousarray(self._matrix[start : start + _BLOCK]))
             self.tolerance, self.slack = (1e-3, 256) if self.half else (self.tolerance, self.slack)
             self._there = resources, index
         return self._there[1]
+
+
+class Cells(Struct, frozen=True):
+    """A trained `ApproximateIndex`, as it is kept: derived from vectors, and of no use without them."""
+
+    key: str  # identifies the vectors
+    recall: float
+    check: int  # CRC-32 of the data
+    data: NDArray[np.uint8]  # as FAISS serialises it
 
 
 class ApproximateIndex(FaissIndex):
@@ -100,39 +101,58 @@ class ApproximateIndex(FaissIndex):
     recall = 1.0  # share of the exact `_PROBED` nearest that it finds, measured on vectors of the index
     _cells: Any = None
 
-    def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Ids]:
-        scores, rows = self.cells().search(queries, k)
+    def train(self) -> None:
+        """Learn the cells, which takes minutes for millions."""
+        import faiss
+
+        draw = np.random.default_rng(0)
+        count = max(1, int(4 * np.sqrt(len(self))))
+        centres = faiss.IndexFlatIP(self.dim)
+        cells = faiss.IndexIVFScalarQuantizer(
+            centres, self.dim, count, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+        )
+        sample = np.sort(draw.choice(len(self), min(len(self), _TRAINED * count), replace=False))
+        cells.train(np.ascontiguousarray(self._matrix[sample]))
+        for start in range(0, len(self), _BLOCK):
+            cells.add(np.ascontiguousarray(self._matrix[start : start + _BLOCK]))
+        self.recall = self._tune(cells, np.sort(draw.choice(len(self), min(len(self), _PROBED), replace=False)))
+        self._cells = cells
+
+    def keep(self, folder: Path, key: str) -> None:
+        """Save what was learned. Raises `OSError` if the disk is full or cannot be written."""
+        import faiss
+
+        data = faiss.serialize_index(self._cells)
+        mapped.save(Cells(key, self.recall, zlib.crc32(data.data), data), folder, _KIND)
+
+    def recover(self, folder: Path, key: str) -> bool:
+        """Take up what was learned of the same vectors earlier; False if there is nothing, or it is damaged."""
+        import faiss
+
+        kept = mapped.load(folder, _KIND, Cells)
+        if kept is None or kept.key != key or zlib.crc32(kept.data.data) != kept.check:
+            return False
+        try:
+            cells = faiss.deserialize_index(kept.data)
+        except RuntimeError as error:  # by a later FAISS, whose format this one cannot read
+            _log.warning("the approximate index is made anew: %s", str(error).strip().splitlines()[-1])
+            return False
+        if (cells.ntotal, cells.d) != self._matrix.shape:
+            return False
+        self._cells, self.recall = cells, kept.recall
+        return True
+
+    def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
+        scores, rows = self._cells.search(queries, k)
         return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
 
-    def _settle(self, query: Scores, near: Scores, rows: Ids, k: int) -> tuple[Scores, Ids]:
-        rows = rows[rows >= 0]
-        scores = np.einsum("ij,j->i", self._matrix[rows], query)
-        order = np.lexsort((self._ids[rows], -scores))[:k]
-        return scores[order], rows[order]
+    def _settle(self, query: Scores, near: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
+        return self._exact(query, rows[rows >= 0], k)
 
-    def cells(self) -> Any:
-        """The trained index; made when first asked for, which takes minutes for millions."""
-        if self._cells is None:
-            import faiss
-
-            draw = np.random.default_rng(0)
-            count = max(1, int(4 * np.sqrt(self._count)))
-            centres = faiss.IndexFlatIP(self.dim)
-            cells = faiss.IndexIVFScalarQuantizer(
-                centres, self.dim, count, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-            )
-            sample = np.sort(draw.choice(self._count, min(self._count, _TRAINED * count), replace=False))
-            cells.train(np.ascontiguousarray(self._matrix[sample]))
-            for start in range(0, self._count, _BLOCK):
-                cells.add(np.ascontiguousarray(self._matrix[start : min(start + _BLOCK, self._count)]))
-            self.recall = self._tune(cells, np.sort(draw.choice(self._count, min(self._count, _PROBED), replace=False)))
-            self._cells = cells
-        return self._cells
-
-    def _tune(self, cells: Any, asked: Ids) -> float:
+    def _tune(self, cells: Any, asked: Rows) -> float:
         """Look at more and more cells until enough is found; the recall reached."""
         queries = np.ascontiguousarray(self._matrix[asked])
-        k = min(_PROBED, self._count)
+        k = min(_PROBED, len(self))
         exact = FaissIndex._nearest(self, queries, k)[1]
         recall, cells.nprobe = 0.0, 8
         while recall < _RECALL and cells.nprobe < cells.nlist:
@@ -143,29 +163,44 @@ class ApproximateIndex(FaissIndex):
         return recall
 
 
-def open_index(ids: Ids, matrix: Scores, room: Callable[[int], bool] = lambda size: False) -> NumpyIndex:
-    """The index that suits a matrix, see `NumpyIndex.from_matrix`.
+def open_index(
+    matrix: Scores, room: Callable[[int], bool] = lambda size: False, folder: Path | None = None, key: str = ""
+) -> NumpyIndex:
+    """The index that suits a matrix, see `NumpyIndex`.
 
     Args:
-        ids: shape (n,).
         matrix: shape (n, dim); may be memory-mapped.
         room: whether so many bytes may be kept on the graphics card for as long as the index lives.
+        folder: where what an approximate search learns is kept from one process to the next; None: these vectors are
+            not here to stay, so that learning is not worth its minutes.
+        key: identifies the vectors: others have another.
 
     Raises:
-        ValueError: as `NumpyIndex.from_matrix`.
+        ValueError: as `NumpyIndex`.
     """
-    if len(matrix) <= FAISS_BEYOND or index_class() is not FaissIndex or faiss_package() is None:
-        return NumpyIndex.from_matrix(ids, matrix)
-    if len(matrix) > APPROXIMATE_BEYOND:
-        index = ApproximateIndex.from_matrix(ids, matrix)
-        index.cells()
-        _log.info("%d vectors are searched approximately, with a recall of %.4f", len(matrix), index.recall)
-        return index
-    if _card_build():
-        card = CardIndex.from_matrix(ids, matrix)
+    large = len(matrix) > FAISS_BEYOND and index_class() is FaissIndex and faiss_package() is not None
+    if folder is not None:
+        if large and len(matrix) > APPROXIMATE_BEYOND:
+            return _approximate(matrix, folder, key)
+        with contextlib.suppress(OSError):  # of a time with more vectors; it may be half a gigabyte
+            mapped.forget(folder, _KIND)
+    if large and _card_build():
+        card = CardIndex(matrix)
         if room(card.size()):
             return card
-    return FaissIndex.from_matrix(ids, matrix)
+    return FaissIndex(matrix) if large else NumpyIndex(matrix)
+
+
+def _approximate(matrix: Scores, folder: Path, key: str) -> ApproximateIndex:
+    index = ApproximateIndex(matrix)
+    if not index.recover(folder, key):
+        index.train()
+        try:
+            index.keep(folder, key)
+        except (OSError, MemoryError) as error:
+            _log.warning("the next start learns anew, since this could not be kept in %s: %s", folder, error)
+    _log.info("%d vectors are searched approximately, with a recall of %.4f", len(matrix), index.recall)
+    return index
 
 
 def _card_build() -> bool:

@@ -208,8 +208,8 @@ def test_faiss_on_the_card_answers_as_numpy_does(half: bool, monkeypatch: pytest
     matrix = draw.standard_normal((50_000, 384)).astype(np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     matrix[100:200] = matrix[:100]
-    index = backends.open_index(np.arange(len(matrix)), matrix, lambda size: True)
+    index = backends.open_index(matrix, lambda size: True)
     assert isinstance(index, backends.CardIndex)
-    reference = NumpyIndex.from_matrix(np.arange(len(matrix)), matrix)
+    reference = NumpyIndex(matrix)
     for mine, theirs in zip(index.search(matrix[:50], 200), reference.search(matrix[:50], 200), strict=True):
         np.testing.assert_array_equal(mine, theirs)

@@ -7,6 +7,7 @@ else is what runs there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Card:
 
 
 def same(ours: NumpyIndex, matrix: np.ndarray, queries: np.ndarray, k: int = 20) -> None:
-    reference = NumpyIndex.from_matrix(np.arange(len(matrix)), matrix).search(queries, k)
+    reference = NumpyIndex(matrix).search(queries, k)
     for mine, theirs in zip(ours.search(queries, k), reference, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -86,21 +87,11 @@ def always(size: int) -> bool:
 def test_the_card_answers_as_numpy_does(half_beyond: int, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "HALF_BEYOND", half_beyond)
     matrix, queries = clustered(3000), clustered(40, seed=1)
-    index = open_index(np.arange(3000), matrix, always)
+    index = open_index(matrix, always)
     assert isinstance(index, CardIndex)
     same(index, matrix, queries)
     same(index, matrix, queries[:2], k=2999)  # more than a card can give
     assert card.half is (half_beyond == 100) and card.built == 1
-    gone = np.arange(0, 3000, 7)
-    index.remove(gone)
-    index.add(np.arange(5000, 5010), clustered(10, seed=2))
-    index.update(np.asarray([1, 2]), clustered(2, seed=3))
-    reference = NumpyIndex.from_matrix(np.arange(3000), matrix)
-    reference.remove(gone)
-    reference.add(np.arange(5000, 5010), clustered(10, seed=2))
-    reference.update(np.asarray([1, 2]), clustered(2, seed=3))
-    for mine, theirs in zip(index.search(queries, 10), reference.search(queries, 10), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_a_card_without_room_is_not_used(card: Card) -> None:
@@ -111,14 +102,14 @@ def test_a_card_without_room_is_not_used(card: Card) -> None:
         return False
 
     matrix = clustered(500)
-    index = open_index(np.arange(500), matrix, never)
+    index = open_index(matrix, never)
     assert type(index) is FaissIndex and asked == [matrix.nbytes] and card.built == 0
-    assert type(open_index(np.arange(500), matrix)) is FaissIndex, "nor without being told that there is"
+    assert type(open_index(matrix)) is FaissIndex, "nor without being told that there is"
 
 
 def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
     matrix, queries = clustered(500), clustered(5, seed=1)
-    index = open_index(np.arange(500), matrix, always)
+    index = open_index(matrix, always)
     same(index, matrix, queries)
     card.fails = True
     same(index, matrix, queries)
@@ -127,26 +118,106 @@ def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
 
 
 def test_a_build_without_cards_is_exact_on_the_cpu() -> None:
-    index = open_index(np.arange(100), clustered(100), always)
+    index = open_index(clustered(100), always)
     assert type(index) is (CardIndex if hasattr(faiss, "GpuIndexFlatIP") else FaissIndex)
 
 
 def test_millions_are_searched_approximately_and_the_recall_is_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(backends, "APPROXIMATE_BEYOND", 4000)
     matrix, queries = clustered(5000), clustered(50, seed=1)
     caplog.set_level("INFO", "lorarec")
-    index = open_index(np.arange(5000), matrix)
+    index = open_index(matrix, folder=tmp_path)
     assert isinstance(index, ApproximateIndex) and 0.99 <= index.recall <= 1
     assert f"a recall of {index.recall:.4f}" in caplog.text
     scores, ids = index.search(queries, 20)
-    exact = NumpyIndex.from_matrix(np.arange(5000), matrix).search(queries, 20)
+    exact = NumpyIndex(matrix).search(queries, 20)
     found = [len(np.intersect1d(mine, theirs)) / 20 for mine, theirs in zip(ids, exact[1], strict=True)]
     assert float(np.mean(found)) > 0.9
     np.testing.assert_allclose(scores, np.einsum("qkd,qd->qk", matrix[ids], queries), atol=1e-6)
     assert (np.diff(scores, axis=1) <= 0).all(), "what it finds is scored and ordered exactly"
-    assert type(open_index(np.arange(4000), matrix[:4000])) is not ApproximateIndex
+    assert type(open_index(matrix[:4000], folder=tmp_path)) is not ApproximateIndex
+    same(open_index(matrix), matrix, queries)  # not worth the training for vectors that will soon be others
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all approximate indexes that were trained; 400 vectors are many here."""
+    monkeypatch.setattr(backends, "APPROXIMATE_BEYOND", 400)
+    real, sizes = ApproximateIndex.train, []
+
+    def train(index: ApproximateIndex) -> None:
+        sizes.append(len(index))
+        real(index)
+
+    monkeypatch.setattr(ApproximateIndex, "train", train)
+    return sizes
+
+
+def test_what_an_approximate_index_learned_is_kept_for_the_next_start(
+    tmp_path: Path, trained: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    matrix, queries = clustered(500), clustered(20, seed=1)
+    first = open_index(matrix, folder=tmp_path, key="a")
+    caplog.set_level("INFO", "lorarec")
+    again = open_index(matrix, folder=tmp_path, key="a")
+    assert trained == [500] and isinstance(first, ApproximateIndex) and isinstance(again, ApproximateIndex)
+    assert again.recall == first.recall and f"a recall of {first.recall:.4f}" in caplog.text
+    for mine, theirs in zip(again.search(queries, 20), first.search(queries, 20), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    open_index(-matrix, folder=tmp_path, key="b")
+    assert trained == [500, 500], "other vectors"
+    assert len(list(tmp_path.glob("*.cells"))) == 1, "what was learned of the former is gone"
+    open_index(matrix, folder=tmp_path, key="a")
+    open_index(matrix[:450], folder=tmp_path, key="a")
+    assert trained == [500, 500, 500, 450], "as many vectors as there are now, whatever the key says"
+    open_index(matrix[:400], folder=tmp_path, key="c")
+    assert list(tmp_path.iterdir()) == [], "a smaller library needs none"
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+@pytest.mark.parametrize("change", [flipped, lambda data: data[: len(data) // 2], lambda data: b"", None])
+@pytest.mark.parametrize("file", ["0.npy", "cells.msgpack"])
+def test_a_damaged_one_is_made_anew(
+    file: str, change: Callable[[bytes], bytes] | None, tmp_path: Path, trained: list[int]
+) -> None:
+    matrix = clustered(500)
+    open_index(matrix, folder=tmp_path, key="a")
+    path = next(tmp_path.glob(f"*.cells/{file}"))
+    if change:
+        path.write_bytes(change(path.read_bytes()))
+    else:
+        path.unlink()
+    again = open_index(matrix, folder=tmp_path, key="a")
+    assert again.search(matrix[:1], 1)[1].tolist() == [[0]] and trained == [500, 500]
+    open_index(matrix, folder=tmp_path, key="a")
+    assert trained == [500, 500], "and kept"
+
+
+def test_one_of_another_faiss_is_made_anew(tmp_path: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = clustered(500)
+    with monkeypatch.context() as patch:
+        real = faiss.serialize_index
+        patch.setattr(faiss, "serialize_index", lambda index: np.append(np.frombuffer(b"New?", np.uint8), real(index)))
+        open_index(matrix, folder=tmp_path, key="a")
+    assert open_index(matrix, folder=tmp_path, key="a").search(matrix[:1], 1)[1].tolist() == [[0]]
+    assert trained == [500, 500]
+
+
+def test_a_disk_that_is_full_only_costs_the_next_start(
+    tmp_path: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    matrix = clustered(500)
+    assert open_index(matrix, folder=tmp_path, key="a").search(matrix[:1], 1)[1].tolist() == [[0]]
+    assert "could not be kept" in caplog.text and list(tmp_path.iterdir()) == []
 
 
 def test_a_mapped_matrix_is_not_copied(tmp_path: Any, card: Card) -> None:
@@ -155,7 +226,7 @@ def test_a_mapped_matrix_is_not_copied(tmp_path: Any, card: Card) -> None:
     mapped = np.load(path, mmap_mode="r")
     rooms: list[Callable[[int], bool]] = [always, lambda size: False]
     for room in rooms:
-        index = open_index(np.arange(300), mapped, room)
+        index = open_index(mapped, room)
         assert np.shares_memory(index._matrix, mapped)
 
 
@@ -163,6 +234,6 @@ def test_small_libraries_do_without_faiss(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(backends, "FAISS_BEYOND", 500)
     monkeypatch.setattr(backends, "faiss_package", lambda: pytest.fail("FAISS was loaded"))
     matrix = clustered(500)
-    assert type(open_index(np.arange(500), matrix)) is NumpyIndex
+    assert type(open_index(matrix)) is NumpyIndex
     with pytest.raises(pytest.fail.Exception):
-        open_index(np.arange(501), np.concatenate([matrix, matrix[:1]]))
+        open_index(np.concatenate([matrix, matrix[:1]]))

@@ -125,7 +125,7 @@ def test_every_source_gives_its_best(large: tuple[LexicalIndex, Vectors], backen
     index, known = large
     search = None
     if backend == "index":
-        search = index_class().from_matrix(np.arange(index.count), known.semantic).search
+        search = index_class()(known.semantic).search
     popular = np.asarray([777, 778])
     found = retrieve(index, known, View(match(index, {"name900": 1.0}), query([1, 0])), popular, search)
     assert {900, 777, 778, 0, 1, index.count - 1} <= set(found.rows.tolist())
@@ -138,7 +138,7 @@ def test_a_filter_is_applied_before_the_best_are_taken(large: tuple[LexicalIndex
     index, known = large
     search = None
     if backend == "index":
-        search = index_class().from_matrix(np.arange(index.count), known.semantic).search
+        search = index_class()(known.semantic).search
     allowed = np.zeros(index.count, np.bool_)
     allowed[200:700] = True  # none of the nearest 199 of either side
     found = retrieve(index, known, View(match(index, {"cat": 1.0}), query([1, 0])), np.arange(9), search, allowed)

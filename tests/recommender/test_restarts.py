@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from letters import LetterEncoder
+from lorarec.index import backends, retrieve
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
 from lorarec.types import Active, Query
@@ -36,6 +37,47 @@ def test_the_index_survives_a_restart_without_encoding(roots: Path, tmp_path: Pa
         assert recommender.stage == "empty"
         recommender.refresh()
         assert recommender.recommend(query).suggestions == first and len(letters.texts) == encoded
+
+
+def test_a_library_that_is_searched_approximately_learns_its_cells_once(
+    tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(backends, "FAISS_BEYOND", 0)
+    monkeypatch.setattr(backends, "APPROXIMATE_BEYOND", 20)
+    monkeypatch.setattr(retrieve, "EVERYTHING", 0)
+    trained, real = [], backends.ApproximateIndex.train
+
+    def train(index: backends.ApproximateIndex) -> None:
+        trained.append(len(index))
+        real(index)
+
+    monkeypatch.setattr(backends.ApproximateIndex, "train", train)
+    roots, data, query = tmp_path / "loras", tmp_path / "data", Query(prompt="thing 7")
+    roots.mkdir()
+
+    def add(number: int) -> None:
+        (roots / f"{number}.pt").write_bytes(b"content %d" % number)
+        (roots / f"{number}.txt").write_text(f"thing {number}")
+
+    def kept() -> list[str]:
+        return [path.name for path in data.glob("index/*/*.cells")]
+
+    for number in range(30):
+        add(number)
+    with Recommender.open([roots], data) as recommender:
+        recommender.refresh()
+        first = recommender.recommend(query).suggestions
+    before = kept()
+    with Recommender.open([roots], data) as recommender:
+        assert recommender.recommend(query).suggestions == first and first
+        assert trained == [30] and len(before) == 1
+        add(30)
+        recommender.refresh()
+        assert trained[1:] == [31], "not while the new one was still to be encoded"
+        assert len(kept()) == 1 and kept() != before
+    with Recommender.open([roots], data) as recommender:
+        assert len(trained) == 2 and len(recommender.loras()) == 31
 
 
 WORKER = """
