@@ -48,16 +48,15 @@ def largest(values: Floats, count: int) -> Ints:
     return good[np.argpartition(-values[good], count - 1)[:count]]
 
 
-def _edge(values: Floats, count: int) -> np.float32:
+def _edge(values: Floats, count: int) -> float:
     """A positive number that at least ``count`` values reach if so many are positive, near the last of these."""
-    least = np.finfo(np.float32).smallest_subnormal
+    least = float(np.finfo(np.float32).smallest_subnormal)
     blocks = len(values) // _LOOKED_FIRST
     if blocks < 2 * count:
         return least
     # So many blocks have a largest value that reaches it, and with it one value each at least.
     peaks = values[: blocks * _LOOKED_FIRST].reshape(blocks, _LOOKED_FIRST).max(1)
-    edge: np.float32 = np.partition(peaks, blocks - count)[blocks - count]
-    return max(least, edge)
+    return max(least, float(np.partition(peaks, blocks - count)[blocks - count]))
 
 
 def distinct(values: Ints) -> tuple[Ints, Ints]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .. import mapped
 from ..graphics import out_of_memory
-from .vectors import FaissIndex, NumpyIndex, faiss_package, index_class
+from .vectors import FaissIndex, NumpyIndex, faiss_package, index_class, one_thread
 
 if TYPE_CHECKING:
     from .vectors import Rows, Scores
@@ -35,8 +35,40 @@ _CARD_K = 2048  # FAISS's own limit there
 _RECALL = 0.99  # of the exact neighbours that an approximate index must find on average
 _PROBED = 200  # neighbours of each of so many vectors, by which recall is measured
 _TRAINED = 64  # vectors per cell from which its centre is learned
-_BLOCK = 65_536
 _KIND = "cells"  # of what is kept beside a library
+
+
+class QuantizedIndex(FaissIndex):
+    """FAISS's scalar quantizer, 8 bits per number, over all vectors: a search reads a quarter of the memory.
+
+    It answers exactly all the same: a score is off by no more than the length of what rounding can take from a vector
+    times that of the query (Cauchy and Schwarz), and so many more candidates than asked for leave little doubt.
+    """
+
+    slack = 512
+
+    def __init__(self, matrix: Scores) -> None:
+        """Round all vectors, which takes a second for a million; see `NumpyIndex`."""
+        super().__init__(matrix)
+        import faiss
+
+        low, high = np.full((2, self.dim), np.inf, np.float32)
+        high = -high
+        for block in self._blocks():
+            low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
+        self._rounding = float(np.linalg.norm(high - low)) / 510  # half a step of each number, of which there are 255
+        self._codes = faiss.IndexScalarQuantizer(self.dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+        self._codes.train(np.stack([low, high]))
+        for block in self._blocks():
+            self._codes.add(block)
+
+    def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
+        with one_thread(queries):
+            scores, rows = self._codes.search(queries, k)
+        return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
+
+    def _error(self, query: Scores, near: Scores) -> float:
+        return super()._error(query, near) + self._rounding * float(np.linalg.norm(query))
 
 
 class CardIndex(FaissIndex):
@@ -76,8 +108,8 @@ class CardIndex(FaissIndex):
             config = faiss.GpuIndexFlatConfig()
             config.useFloat16 = self.half
             index = faiss.GpuIndexFlatIP(resources, self.dim, config)
-            for start in range(0, len(self), _BLOCK):
-                index.add(np.ascontiguousarray(self._matrix[start : start + _BLOCK]))
+            for block in self._blocks():
+                index.add(block)
             self.tolerance, self.slack = (1e-3, 256) if self.half else (self.tolerance, self.slack)
             self._there = resources, index
         return self._there[1]
@@ -113,8 +145,8 @@ class ApproximateIndex(FaissIndex):
         )
         sample = np.sort(draw.choice(len(self), min(len(self), _TRAINED * count), replace=False))
         cells.train(np.ascontiguousarray(self._matrix[sample]))
-        for start in range(0, len(self), _BLOCK):
-            cells.add(np.ascontiguousarray(self._matrix[start : start + _BLOCK]))
+        for block in self._blocks():
+            cells.add(block)
         self.recall = self._tune(cells, np.sort(draw.choice(len(self), min(len(self), _PROBED), replace=False)))
         self._cells = cells
 
@@ -188,7 +220,7 @@ def open_index(
         card = CardIndex(matrix)
         if room(card.size()):
             return card
-    return FaissIndex(matrix) if large else NumpyIndex(matrix)
+    return QuantizedIndex(matrix) if large else NumpyIndex(matrix)
 
 
 def _approximate(matrix: Scores, folder: Path, key: str) -> ApproximateIndex:

@@ -7,9 +7,11 @@ function, which makes answers equal to the last bit, ties included.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_BLOCK = 65_536  # rows read at once where all are read
 _AT_ONCE = 8  # queries whose scores of all vectors are in memory together
 
 
@@ -46,6 +49,11 @@ class NumpyIndex:
     def __len__(self) -> int:
         """Number of vectors."""
         return len(self._matrix)
+
+    def _blocks(self) -> Iterator[Scores]:
+        """The matrix in parts, each contiguous and in memory."""
+        for start in range(0, len(self), _BLOCK):
+            yield np.ascontiguousarray(self._matrix[start : start + _BLOCK])
 
     @property
     def dim(self) -> int:
@@ -91,12 +99,16 @@ class NumpyIndex:
     def _settle(self, query: Scores, near: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
         """The exact k best among the candidate rows, or among more if a tie goes on beyond the candidates."""
         scores, best = self._exact(query, rows, k)
-        bound = self.tolerance * max(1.0, float(np.abs(near).max()))
+        bound = self._error(query, near)
         if len(rows) < len(self) and float(near.min()) > float(scores[-1]) - bound:
             every = dot(self._matrix, query)
             edge = float(np.partition(every, len(every) - k)[len(every) - k])
             return self._exact(query, np.flatnonzero(every >= edge - bound), k)
         return scores, best
+
+    def _error(self, query: Scores, near: Scores) -> float:
+        """How far a score of `_nearest` is from the exact one at most."""
+        return self.tolerance * max(1.0, float(np.abs(near).max()))
 
     def _exact(self, query: Scores, rows: Rows, k: int) -> tuple[Scores, Rows]:
         """The k best of some rows, scored and in order."""
@@ -114,15 +126,25 @@ class FaissIndex(NumpyIndex):
         faiss = faiss_package()
         if faiss is None:
             return super()._nearest(queries, k)
-        before = faiss.omp_get_max_threads()
-        if len(queries) == 1 and before > 1:  # threads make one query slower, not faster
-            faiss.omp_set_num_threads(1)
-        try:
+        with one_thread(queries):
             scores, rows = faiss.knn(queries, self._matrix, k, metric=faiss.METRIC_INNER_PRODUCT)
-        finally:
-            if len(queries) == 1 and before > 1:
-                faiss.omp_set_num_threads(before)
         return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
+
+
+@contextlib.contextmanager
+def one_thread(queries: Scores) -> Iterator[None]:
+    """FAISS on the calling thread for a single query: more threads make that slower, not faster."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    alone = len(queries) == 1 and before > 1
+    if alone:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        if alone:
+            faiss.omp_set_num_threads(before)
 
 
 @functools.cache

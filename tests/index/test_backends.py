@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lorarec.index import backends
-from lorarec.index.backends import ApproximateIndex, CardIndex, open_index
+from lorarec.index.backends import ApproximateIndex, CardIndex, QuantizedIndex, open_index
 from lorarec.index.vectors import FaissIndex, NumpyIndex
 
 faiss: Any = pytest.importorskip("faiss")
@@ -83,6 +83,28 @@ def always(size: int) -> bool:
     return True
 
 
+@pytest.mark.parametrize("slack", [QuantizedIndex.slack, 0])  # without any, all answers are in doubt
+@pytest.mark.parametrize("scale", [1.0, 40.0])
+def test_rounded_vectors_find_the_exact_neighbours(scale: float, slack: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QuantizedIndex, "slack", slack)
+    matrix, queries = clustered(3000), scale * clustered(40, seed=1)
+    matrix[7] = 0
+    matrix[:, 3] = 0.25  # says nothing: there is no step to round to
+    index = open_index(matrix)
+    assert type(index) is QuantizedIndex
+    same(index, matrix, queries)
+    same(index, matrix, queries[:2], k=3000)
+
+
+def test_rounding_is_never_further_off_than_it_says() -> None:
+    matrix, queries = clustered(500), 3 * clustered(50, seed=1)
+    index = QuantizedIndex(matrix)
+    scores, rows = index._nearest(queries, 500)
+    away = np.abs(scores - np.einsum("qkd,qd->qk", matrix[rows], queries)).max(1)
+    assert away.max() > 1e-4, "it does round"
+    assert all(off <= index._error(query, near) for off, query, near in zip(away, queries, scores, strict=True))
+
+
 @pytest.mark.parametrize("half_beyond", [10**9, 100])
 def test_the_card_answers_as_numpy_does(half_beyond: int, card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "HALF_BEYOND", half_beyond)
@@ -103,8 +125,8 @@ def test_a_card_without_room_is_not_used(card: Card) -> None:
 
     matrix = clustered(500)
     index = open_index(matrix, never)
-    assert type(index) is FaissIndex and asked == [matrix.nbytes] and card.built == 0
-    assert type(open_index(matrix)) is FaissIndex, "nor without being told that there is"
+    assert type(index) is QuantizedIndex and asked == [matrix.nbytes] and card.built == 0
+    assert type(open_index(matrix)) is QuantizedIndex, "nor without being told that there is"
 
 
 def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
@@ -119,7 +141,7 @@ def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
 
 def test_a_build_without_cards_is_exact_on_the_cpu() -> None:
     index = open_index(clustered(100), always)
-    assert type(index) is (CardIndex if hasattr(faiss, "GpuIndexFlatIP") else FaissIndex)
+    assert type(index) is (CardIndex if hasattr(faiss, "GpuIndexFlatIP") else QuantizedIndex)
 
 
 def test_millions_are_searched_approximately_and_the_recall_is_told(
