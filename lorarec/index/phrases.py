@@ -109,7 +109,7 @@ class PhraseIndex(Struct, frozen=True):
         return self._by_owner(np.maximum, touched, matched * (matched / self.totals[touched]))
 
     def covered(self, query: QueryTerms) -> Floats:
-        """Importance of the phrases that the query contains whole, of all LoRAs, shape (loras,)."""
+        """Importance of the phrases that the query contains whole, but for 1% of it, of all LoRAs, shape (loras,)."""
         touched, matched = self._touched(query)
         whole = matched > 0.99 * self.totals[touched]
         return self._by_owner(np.add, touched[whole], matched[whole])
@@ -134,16 +134,15 @@ class PhraseIndex(Struct, frozen=True):
         return out
 
     def _touched(self, query: QueryTerms) -> tuple[NDArray[np.int64], Floats]:
-        """The phrases that share a term with the query, ascending, and the importance of all that they share."""
-        return self.postings.touched(query.ids, np.ones(len(query.ids), np.float32))
+        """The phrases that share a term with the query, and the importance of all that they share."""
+        every = self.postings.score(query.ids, np.ones(len(query.ids), np.float32))
+        touched = np.flatnonzero(every > 0)  # a comparison first: three times as fast as looking at the numbers
+        return touched, every[touched]
 
     def _by_owner(self, reduce: np.ufunc, phrases: NDArray[np.int64], values: Floats) -> Floats:
-        """Values of some phrases, ascending, by LoRA; shape (loras,)."""
+        """Values of some phrases, none below 0, by LoRA; shape (loras,)."""
         out = np.zeros(self.texts.loras, np.float32)
-        if len(phrases):
-            owner = self.owner[phrases]
-            firsts = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))
-            out[owner[firsts]] = reduce.reduceat(values, firsts)
+        reduce.at(out, self.owner[phrases], values)
         return out
 
 

@@ -19,7 +19,6 @@ Ints = NDArray[np.int32]
 
 COMMON = 6  # a term that one row in so many has gets a plain column
 _MANY = 512  # rows below which nothing is gained
-_SPARSE = 16  # rows per entry from which sorting the entries is quicker than adding them up in an array of all rows
 _BLOCK = 65_536  # rows of plain columns that are added up together: what stays in the processor's cache
 
 
@@ -87,8 +86,9 @@ class Postings(Struct, frozen=True):
 
     def score(self, terms: Ints, weights: Floats) -> Floats:
         """Sum of ``weights[i] * matrix[:, terms[i]]``, shape (count,)."""
-        rows, values = self._entries(terms, weights)
-        total = np.bincount(rows, values, self.count).astype(np.float32)
+        total = np.zeros(self.count, np.float32)
+        for number, start, end in self._spans(terms):
+            np.add.at(total, self.rows[start:end], self.weights[start:end] * weights[number])
         if len(self.common):
             asked = zip(self.common[terms].tolist(), weights, strict=True)
             columns = [(self.columns[number], weight) for number, weight in asked if number >= 0]
@@ -98,34 +98,6 @@ class Postings(Struct, frozen=True):
                 for column, weight in columns:
                     block += np.multiply(column[start : start + _BLOCK], weight, out=part[: len(block)])
         return total
-
-    def touched(self, terms: Ints, weights: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """The rows whose `score` is above 0, ascending, and that score; both of shape (r,)."""
-        rows, values = self._entries(terms, weights)
-        if len(rows) * _SPARSE > self.count or len(self.common):
-            every = self.score(terms, weights)
-            above = np.flatnonzero(every > 0)  # a comparison first: three times as fast as looking at the numbers
-            return above, every[above]
-        order = np.argsort(rows, kind="stable")
-        rows = rows[order]
-        firsts = np.flatnonzero(np.diff(rows, prepend=-1))
-        sums = np.add.reduceat(values[order], firsts).astype(np.float32) if len(firsts) else np.zeros(0, np.float32)
-        above = np.flatnonzero(sums > 0)
-        return rows[firsts[above]], sums[above]
-
-    def _entries(self, terms: Ints, weights: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The entries of the terms' posting lists, term by term: row, and weight times that of the term."""
-        spans = self._spans(terms)
-        size = sum(end - start for _, start, end in spans)
-        rows = np.empty(size, np.int64)  # the types that are summed without a copy
-        values = np.empty(size, np.float64)
-        at = 0
-        for number, start, end in spans:
-            to = at + end - start
-            rows[at:to] = self.rows[start:end]
-            np.multiply(self.weights[start:end], weights[number], out=values[at:to], dtype=np.float32)
-            at = to
-        return rows, values
 
     def _spans(self, terms: Ints) -> list[tuple[int, int, int]]:
         """Which of the terms have a posting list, and where it begins and ends."""
