@@ -13,7 +13,7 @@ from msgspec import Struct
 from .history.store import History
 from .learn.wishes import without_undone
 from .library import Library
-from .own import Memories
+from .memories import Memories
 from .pipeline import Pipeline
 from .rank import personal
 from .rank.rerank import LEAST, Verdict, judge

@@ -35,9 +35,9 @@ from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
 from .indexing import Indexed, Indexer
 from .jobs import Job
+from .knowledge import wishes_only
 from .library import Library
 from .lookup import Lookup
-from .own import wishes_only
 from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .rank import blend as blend_module

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from . import judging
-from . import own as own_module
+from . import knowledge as knowledge_module
+from . import memories as memories_module
 from .catalog.store import Catalog
 from .database import Database
 from .encode.lender import Lender
@@ -22,9 +23,11 @@ from .errors import BadFile, MissingPart, NotReady
 from .history.reading import counted_elsewhere
 from .index.vector_store import VectorStore, text_hash
 from .judging import Judged
+from .knowledge import UserKnowledge
 from .library import Library
-from .own import Memories, Own
+from .memories import Memories
 from .pipeline import Pipeline
+from .prompt.read import clean
 from .recording import Recorder
 from .replay import Encode
 from .settings import Settings
@@ -78,9 +81,9 @@ class Memory(Recorder):
         super().__init__(database, catalog, settings, roots, user, busy)
         self._store, self._encoders, self._after = store, encoders, learned
         # One folder for each user: nobody may see what was derived of another's history.
-        self._folder = folder / "own" / own_module.digest(user or "")
-        own_module.sweep(self._folder)
-        self._now: tuple[str, Own | None] = ("", None)  # key of the library, and what is known beside it
+        self._folder = folder / "own" / memories_module.digest(user or "")
+        memories_module.sweep(self._folder)
+        self._now: tuple[str, UserKnowledge | None] = ("", None)  # key of the library, and what is known beside it
         self._memories: Memories | None = None
         self._swapping = threading.Lock()  # held while these two change, so that what is newer stays
         self._learning = threading.Lock()
@@ -98,7 +101,7 @@ class Memory(Recorder):
         self._looked = float("-inf")
         return number
 
-    def own(self, library: Library) -> Own | None:
+    def own(self, library: Library) -> UserKnowledge | None:
         """What is known beside a library; None if nothing is, or not yet.
 
         Looks every `LOOK_EVERY` seconds whether more was recorded, by this process or another, and then learns from it
@@ -153,12 +156,12 @@ class Memory(Recorder):
             if not past and not counted:
                 self._show(None, library, version)
                 return
-            told = own_module.read_prompts(past, kept)
+            told = memories_module.read_prompts(past, kept)
             vectors, missing = self._vectors(told.texts, encoder)
             project, place = self._settings.project, self._place(library)
 
             def laid(matrix: Floats | None, known: Memories | None) -> Memories:
-                return own_module.build(
+                return memories_module.build(
                     past, told, library, place, matrix, version=version, project=project, counted=counted, known=known
                 )
 
@@ -186,7 +189,7 @@ class Memory(Recorder):
             if self.history.version() != version:  # encoding takes long: what was deleted meanwhile is not written down
                 return
             try:
-                own_module.save(memories, self._folder)
+                memories_module.save(memories, self._folder)
             except OSError as error:  # a full or read-only disk: go on in memory
                 _log.warning("what was learned could not be saved in %s: %s", self._folder, error)
 
@@ -231,7 +234,7 @@ class Memory(Recorder):
         """
 
         def texts() -> set[str]:
-            return {own_module.clean(one.prompt) for one in self.history.past() if one.prompt}
+            return {clean(one.prompt) for one in self.history.past() if one.prompt}
 
         self._hurry.set()
         with self._learning:
@@ -242,7 +245,7 @@ class Memory(Recorder):
                 self._drop()  # Windows deletes no file that is mapped
                 # Hosts with other LoRA folders keep theirs beside it in this data folder.
                 for folder in {self._folder, *self._folder.parents[2].glob(f"*/own/{self._folder.name}")}:
-                    own_module.forget(folder)
+                    memories_module.forget(folder)
                     judging.forget(folder)
                 if vectors:
                     self._store.remove([text_hash(text) for text in before - texts()])
@@ -282,9 +285,9 @@ class Memory(Recorder):
             self._worker = threading.Thread(target=work, name="lorarec-learn", daemon=True)
             self._worker.start()
 
-    def _attach(self, library: Library) -> Own | None:
+    def _attach(self, library: Library) -> UserKnowledge | None:
         """Take what an earlier process saved, if it was laid out beside this very library."""
-        saved = own_module.load(self._folder) if self._settings.history else None
+        saved = memories_module.load(self._folder) if self._settings.history else None
         with self._swapping:
             if saved is not None and (saved.library, saved.project) == (library.key, self._settings.project):
                 self._memories = saved
@@ -297,14 +300,14 @@ class Memory(Recorder):
             self._swap(library)
             self._seen, self._learned = version, time.monotonic()
 
-    def _swap(self, library: Library) -> Own | None:
+    def _swap(self, library: Library) -> UserKnowledge | None:
         """Put the memories and the wishes of now in place."""
         history = self.history
         events: list[Event] = []
         if self._settings.history:
             events += history.events(kinds=(EventKind.DISMISS, EventKind.UNDISMISS))
             events += history.events(kinds=(EventKind.INSERT, EventKind.REMOVE), limit=MOST_REMOVED)
-        own = own_module.own(self._beside(library), library, history.opinions(), history.hidden(), events)
+        own = knowledge_module.gather(self._beside(library), library, history.opinions(), history.hidden(), events)
         self._now = (library.key, own)
         self.renewals += 1
         return own

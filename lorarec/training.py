@@ -16,9 +16,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import library as library_module
-from . import own
+from . import memories
 from .index.retrieve import QueryVectors
-from .own import Memories
+from .knowledge import consult, gather
+from .memories import Memories
 from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .prompt.terms import terms
@@ -290,17 +291,17 @@ def remember(
         )
         for at, (prompt, made, strength) in enumerate(zip(person.past, person.made, person.strengths, strict=True))
     ]
-    told = own.read_prompts(past, None)
-    return own.build(past, told, library, library.loras.place, embed(told.texts), version="training")
+    told = memories.read_prompts(past, None)
+    return memories.build(past, told, library, library.loras.place, embed(told.texts), version="training")
 
 
 def with_past(ask: Ask, remembered: Memories, library: library_module.Library, active: list[int], upto: int) -> Ask:
     """The same question, asked by a person with a past, some LoRAs being active."""
-    known = own.own(remembered, library, {}, (), ())
-    if known is None:
+    knowledge = gather(remembered, library, {}, (), ())
+    if knowledge is None:
         return ask
-    consulted = own.consult(
-        known,
+    consulted = consult(
+        knowledge,
         library,
         ask.read.terms,
         None if ask.vectors is None else ask.vectors.semantic,

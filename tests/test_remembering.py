@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from lorarec import knowledge as knowledge_module
 from lorarec import library as library_module
-from lorarec import own as own_module
+from lorarec import memories as memories_module
 from lorarec import remembering
 from lorarec.catalog.store import Catalog
 from lorarec.database import Database, open_database
@@ -167,9 +168,9 @@ def test_what_was_stopped_goes_on_the_next_time(
     record(memory, "a red castle", "deer")
     memory.learn(library, stop=lambda: True)
     assert encoders.encoded == [] and meaning_of(memory) == []
-    assert own_module.load(memory._folder) is None, "half of it is not written down"
+    assert memories_module.load(memory._folder) is None, "half of it is not written down"
     memory.learn(library)
-    assert meaning_of(memory) == [True, True] and own_module.load(memory._folder) is not None
+    assert meaning_of(memory) == [True, True] and memories_module.load(memory._folder) is not None
     record(memory, "owl", first=5)
     memory.learn(library, stop=lambda: True)
     assert meaning_of(memory) == [True, True, False]
@@ -199,10 +200,10 @@ def test_what_changes_while_prompts_are_encoded_is_learned_before_anything_is_sa
     record(memory, "a secret castle", "deer")
     encoders.during = lambda: other.history.delete(since=0, until=1.7e9 + 1)
     memory.learn(library)
-    assert own_module.load(memory._folder) is None
+    assert memories_module.load(memory._folder) is None
     encoders.during = lambda: None
     memory.learn(library)
-    kept = own_module.load(memory._folder)
+    kept = memories_module.load(memory._folder)
     assert kept is not None and kept.texts == ("deer",)
 
 
@@ -277,7 +278,7 @@ def test_what_was_learned_while_wishes_were_read_stays(
     record(memory, "a red castle")
     memory.learn(library)
     record(memory, "deer", first=5)
-    reading, build = threading.Event(), own_module.own
+    reading, build = threading.Event(), knowledge_module.gather
 
     def slow(*args: object) -> object:
         if threading.current_thread() is reader:
@@ -285,7 +286,7 @@ def test_what_was_learned_while_wishes_were_read_stays(
             time.sleep(0.3)
         return build(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(own_module, "own", slow)
+    monkeypatch.setattr(knowledge_module, "gather", slow)
     reader = threading.Thread(
         target=lambda: memory.record_event(Event(kind=EventKind.LIKE, lora="alpha", at=1.0)) and memory.own(library)
     )
@@ -329,7 +330,7 @@ def test_with_the_history_off_what_was_learned_rests(open_memory: Callable[..., 
     off = open_memory(history=False)
     assert off.own(library) is None and off.judged() is None
     off.learn(library)
-    assert off.own(library) is None and own_module.load(off._folder) is not None
+    assert off.own(library) is None and memories_module.load(off._folder) is not None
 
 
 def test_what_other_tools_counted_speaks_without_any_generation(
@@ -340,7 +341,7 @@ def test_what_other_tools_counted_speaks_without_any_generation(
     memory.learn(library)
     own = memory.own(library)
     assert own is not None and own.memories is not None
-    consulted = own_module.consult(own, library, {"castle": 1.0}, None)
+    consulted = knowledge_module.consult(own, library, {"castle": 1.0}, None)
     assert (consulted.columns(np.arange(4))["own_counted"] > 0).tolist() == [False, True, False, False]
     off = open_memory(history=False)
     off.learn(library)
@@ -389,7 +390,7 @@ def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], lib
     memory.learn(library)
     with pytest.raises(UsageError):
         memory.delete()
-    assert len(memory.history.past()) == 1 and own_module.load(memory._folder) is not None
+    assert len(memory.history.past()) == 1 and memories_module.load(memory._folder) is not None
     memory.learn(library)
     own = memory.own(library)
     assert own is not None and own.memories is not None

@@ -239,7 +239,7 @@ def _simulated(bench: Bench, loras: dict[str, Any], recommender: Recommender, ar
     from ..history.clusters import assign, kmeans
     from ..library import texts_of
     from ..measure import users
-    from ..own import clean
+    from ..prompt.read import clean
     from ..training import Person, Prompt
 
     rows = users.usable(bench)
