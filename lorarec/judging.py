@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -16,9 +18,16 @@ from .library import Library
 from .memories import Memories
 from .pipeline import Pipeline
 from .rank import personal
+from .rank.personal import Personal
 from .rank.rerank import LEAST, Verdict, judge
 from .replay import Encode, moments, replay
-from .types import EventKind
+from .settings import Settings
+from .types import Cancelled, EventKind
+
+if TYPE_CHECKING:
+    from .remembering import Memory
+
+_log = logging.getLogger(__name__)
 
 FILE = "own-weights.json"
 AGAIN = 1.25  # a history grown by that much is judged anew
@@ -31,6 +40,55 @@ class Judged(Struct, frozen=True, kw_only=True):
     at: float  # seconds since the epoch
     occasions: int  # of the history then
     shipped: dict[str, float]  # the shared weights it was judged against
+
+
+class Judge:
+    """Lets a user's own weights rank as long as the verdict on file says so, else the shared ones."""
+
+    def __init__(self, memory: Memory, settings: Settings, ranking: Personal) -> None:
+        """Begin with the verdict on file.
+
+        Args:
+            memory: of the user.
+            settings: `history` counts here.
+            ranking: what is given the weights.
+        """
+        self._memory, self._settings, self._ranking = memory, settings, ranking
+        self.adoptions = 0  # how often weights were given
+        self.adopt()
+
+    def judged(self) -> Judged | None:
+        """The verdict on file; None if there is none."""
+        return load(self._memory.folder) if self._settings.history else None
+
+    def due(self) -> bool:
+        """Whether enough is new to judge again."""
+        return due(self.judged(), self._memory.memories)
+
+    def adopt(self) -> None:
+        """Rank by the verdict on file: another process may have judged, or the user deleted the history."""
+        self._use(self.judged())
+
+    def judge(self, library: Library, pipeline: Pipeline, encode: Encode, stop: Cancelled) -> Judged:
+        """Fit and judge the user's own weights anew, see `judge_history`; a verdict is kept and ranks from now on.
+
+        ``stop`` once True stays so: half a replay is no verdict.
+        """
+        found = judge_history(
+            self._memory.history, self._memory.memories_beside(library), library, pipeline, encode, stop
+        )
+        if not stop():
+            try:
+                save(found, self._memory.folder)
+            except OSError as error:
+                _log.warning("the verdict could not be saved in %s: %s", self._memory.folder, error)
+            self._use(found)
+        return found
+
+    def _use(self, judged: Judged | None) -> None:
+        passed = judged is not None and judged.verdict.used
+        self._ranking.adopt(judged.verdict.weights if judged and passed else personal.shipped().weights)
+        self.adoptions += 1
 
 
 def judge_history(

@@ -115,6 +115,16 @@ def build(
     )
 
 
+def folder_of(library: Path, user: str | None) -> Path:
+    """Where memories of a user beside a library are saved: nobody may see what was derived of another's history."""
+    return library / "own" / digest(user or "")
+
+
+def folders_like(folder: Path) -> set[Path]:
+    """This folder of a user and theirs beside other libraries: hosts with other LoRA folders share the data folder."""
+    return {folder, *folder.parents[2].glob(f"*/{folder.parent.name}/{folder.name}")}
+
+
 def save(memories: Memories, folder: Path) -> None:
     """Save memories below a folder, atomically. Raises OSError."""
     mapped.save(memories, folder, _KIND)

@@ -35,6 +35,7 @@ from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
 from .indexing import Indexed, Indexer
 from .jobs import Job
+from .judging import Judge
 from .knowledge import wishes_only
 from .library import Library
 from .lookup import Lookup
@@ -115,7 +116,6 @@ class Recommender:
         self._notice = ""  # of the settings file
         self.indexing = Job("index")  # every refresh, for those who watch or stop it
         self._refresher = Refresher(self.refresh, self.indexing, self._changed)
-        self._adoptions = 0
         self._stepped = float("-inf")
         self._answers: Recent[Suggestions] = Recent(_ANSWERS)
         self._warmed: Pipeline | None = None  # for which the encoder was loaded
@@ -134,7 +134,7 @@ class Recommender:
             host.busy,
             self._judge_if_due,
         )
-        self._adopt(self.memory.judged())
+        self._judge = Judge(self.memory, settings, self._personal)
         ready = self._indexer.restore()
         if ready:
             self._show(ready)
@@ -257,11 +257,11 @@ class Recommender:
         """All that an answer depends on beside the question: as long as it stays equal, so do answers."""
         now = self._now
         if now is not None:
-            self.memory.own(now.pipeline.library)  # looks whether something new was recorded
+            self.memory.knowledge(now.pipeline.library)  # looks whether something new was recorded
         memory, encoders = self.memory, self._encoders
         return (
             *(self.version, self.settings, encoders.available, encoders.changes),
-            *(memory.user, memory.renewals, self._adoptions),
+            *(memory.user, memory.renewals, self._judge.adoptions),
         )
 
     def loras(self) -> Records:
@@ -365,23 +365,14 @@ class Recommender:
 
         self._encoders.prepare()
         self.memory.learn(library, None, stop)
-        judged = self.memory.judge(library, now.pipeline, encoded, stop)
-        if not stopped.is_set():
-            self._adopt(judged)
-        return judged
+        return self._judge.judge(library, now.pipeline, encoded, stop)
 
     def _judge_if_due(self) -> None:
         """In the background, after learning: judge anew when there is enough that is new and the host is idle."""
-        self._adopt(self.memory.judged())  # another process may have judged, or the user deleted the history
-        if self._now is not None and not self._host.busy() and self.memory.judgement_due():
+        self._judge.adopt()
+        if self._now is not None and not self._host.busy() and self._judge.due():
             with contextlib.suppress(NotReady):  # memory is short: another time
                 self.judge(self._host.busy)
-
-    def _adopt(self, judged: Judged | None) -> None:
-        """Rank by the user's own weights if they passed, else by the shared ones."""
-        passed = judged is not None and judged.verdict.used
-        self._personal.adopt(judged.verdict.weights if judged and passed else personal_module.shipped().weights)
-        self._adoptions += 1
 
     def start_refresh(self) -> None:
         """Refresh in the background; while one runs, at most one more is queued."""
@@ -465,8 +456,8 @@ class Recommender:
         least = Safety.SUGGESTIVE if lora.safety is None else max(lora.safety, Safety.SUGGESTIVE)
         query = Query(prompt=text, safety=least, min_score=0.0)
         # Its own vectors say better what it is than an encoding of its words would, and cost nothing.
-        own = self.memory.own(library)
-        consulted = wishes_only(own) if own is not None else None  # what is hidden stays hidden
+        known = self.memory.knowledge(library)
+        consulted = wishes_only(known) if known is not None else None  # what is hidden stays hidden
         asked = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row, consulted=consulted)
         return now.pipeline.suggestions(asked, self._count(top), started, now.stage)
 
@@ -520,9 +511,9 @@ class Recommender:
 
     def _ask(self, now: Ready, query: Query, lap: Lap = no_lap) -> Ask:
         """Read and encode a query, and ask the history about it."""
-        library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
+        library, known = now.pipeline.library, self.memory.knowledge(now.pipeline.library)
         beside = self._beside if lap is no_lap and not self._closed.is_set() else None
-        asked = ask(query, library, now.lookup, self._encoders, own, lap, beside, now.pipeline.nearest)
+        asked = ask(query, library, now.lookup, self._encoders, known, lap, beside, now.pipeline.nearest)
         if asked.vectors is None and library.vectors is not None and asked.read.text:
             self._step_down_soon()
         return asked

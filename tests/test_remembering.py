@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from lorarec import knowledge as knowledge_module
 from lorarec import library as library_module
 from lorarec import memories as memories_module
-from lorarec import remembering
+from lorarec import watching
 from lorarec.catalog.store import Catalog
 from lorarec.database import Database, open_database
 from lorarec.errors import BadFile, UsageError
@@ -122,8 +122,8 @@ def record(memory: Memory, *prompts: str, first: int = 0) -> None:
 
 def meaning_of(memory: Memory) -> list[bool]:
     """Which of the prompts have a vector."""
-    assert memory._memories is not None
-    vectors = memory._memories.prompts.vectors
+    assert memory.memories is not None
+    vectors = memory.memories.prompts.vectors
     return vectors.any(axis=1).tolist() if vectors.shape[1] else []
 
 
@@ -141,7 +141,7 @@ def test_prompts_are_encoded_once_and_kept_for_the_next_process(
     record(second, "owl", first=5)
     second.learn(library)
     assert encoders.encoded[2:] == ["owl"] and meaning_of(second) == [True] * 3
-    assert second._memories is not None and second._memories.texts == ("a red castle", "deer", "owl")
+    assert second.memories is not None and second.memories.texts == ("a red castle", "deer", "owl")
 
 
 def test_words_are_there_before_meaning(
@@ -152,9 +152,9 @@ def test_words_are_there_before_meaning(
     seen: list[int] = []
 
     def look() -> None:
-        own = memory.own(library)
-        assert own is not None and own.memories is not None
-        seen.append(own.memories.prompts.count)
+        known = memory.knowledge(library)
+        assert known is not None and known.memories is not None
+        seen.append(known.memories.prompts.count)
 
     encoders.during = look
     memory.learn(library)
@@ -168,9 +168,9 @@ def test_what_was_stopped_goes_on_the_next_time(
     record(memory, "a red castle", "deer")
     memory.learn(library, stop=lambda: True)
     assert encoders.encoded == [] and meaning_of(memory) == []
-    assert memories_module.load(memory._folder) is None, "half of it is not written down"
+    assert memories_module.load(memory.folder) is None, "half of it is not written down"
     memory.learn(library)
-    assert meaning_of(memory) == [True, True] and memories_module.load(memory._folder) is not None
+    assert meaning_of(memory) == [True, True] and memories_module.load(memory.folder) is not None
     record(memory, "owl", first=5)
     memory.learn(library, stop=lambda: True)
     assert meaning_of(memory) == [True, True, False]
@@ -190,7 +190,7 @@ def test_an_encoder_that_cannot_be_run_leaves_the_words(
     encoders.during = fail
     memory.learn(library)
     assert len(encoders.reasons) == 1 and meaning_of(memory) == []
-    assert memory._memories is not None and memory._memories.past.count == 1
+    assert memory.memories is not None and memory.memories.past.count == 1
 
 
 def test_what_changes_while_prompts_are_encoded_is_learned_before_anything_is_saved(
@@ -200,10 +200,10 @@ def test_what_changes_while_prompts_are_encoded_is_learned_before_anything_is_sa
     record(memory, "a secret castle", "deer")
     encoders.during = lambda: other.history.delete(since=0, until=1.7e9 + 1)
     memory.learn(library)
-    assert memories_module.load(memory._folder) is None
+    assert memories_module.load(memory.folder) is None
     encoders.during = lambda: None
     memory.learn(library)
-    kept = memories_module.load(memory._folder)
+    kept = memories_module.load(memory.folder)
     assert kept is not None and kept.texts == ("deer",)
 
 
@@ -226,12 +226,12 @@ def test_deleting_does_not_wait_until_the_host_has_time_to_encode(
     memory = open_memory(lambda: True)
     record(memory, "a secret castle")
     learner = run_aside(lambda: memory.learn(library))
-    wait_for(lambda: memory._memories is not None)
+    wait_for(lambda: memory.memories is not None)
     deleter = run_aside(lambda: memory.delete(everything=True))
     deleter.join(10)
     learner.join(10)
     assert not deleter.is_alive() and not learner.is_alive() and encoders.encoded == []
-    assert memory.own(library) is None and left_of(tmp_path / "data", "secret castle") == []
+    assert memory.knowledge(library) is None and left_of(tmp_path / "data", "secret castle") == []
 
 
 def test_closing_does_not_wait_for_it_either(
@@ -239,41 +239,41 @@ def test_closing_does_not_wait_for_it_either(
 ) -> None:
     memory = open_memory(lambda: True)
     record(memory, "a red castle")
-    assert memory.own(library) is None, "the answer does not wait"
-    worker = memory._worker
+    assert memory.knowledge(library) is None, "the answer does not wait"
+    worker = memory._watch._worker
     assert worker is not None
-    wait_for(lambda: memory._memories is not None)
+    wait_for(lambda: memory.memories is not None)
     memory.close()
     assert not worker.is_alive() and encoders.encoded == []
-    memory._learn_soon(library)
-    assert memory._worker is worker, "after the end nothing begins"
+    memory._watch._learn_soon(library)
+    assert memory._watch._worker is worker, "after the end nothing begins"
 
 
 def test_memories_are_never_shown_beside_another_library(
     open_memory: Callable[..., Memory], encoders: Encoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembering, "LEARN_EVERY", float("inf"))
+    monkeypatch.setattr(watching, "LEARN_EVERY", float("inf"))
     memory = open_memory()
     small, large = build_library(encoders, "small", LORAS[:1]), build_library(encoders, "large")
     record(memory, "a red castle")
     memory.record_event(Event(kind=EventKind.LIKE, lora="alpha", at=1.0))
     memory.learn(small)
-    own = memory.own(small)
-    assert own is not None and own.memories is not None
+    known = memory.knowledge(small)
+    assert known is not None and known.memories is not None
     for _ in range(3):
         memory.record_event(Event(kind=EventKind.LIKE, lora="bravo", at=2.0))
-        own = memory.own(large)
-        assert own is not None and own.memories is None and own.wishes.opinion.tolist() == [1, 1, 0, 0]
+        known = memory.knowledge(large)
+        assert known is not None and known.memories is None and known.wishes.opinion.tolist() == [1, 1, 0, 0]
     memory.learn(large)
-    own = memory.own(large)
-    assert own is not None and own.memories is not None and len(own.memories.past.counted) == 4
+    known = memory.knowledge(large)
+    assert known is not None and known.memories is not None and len(known.memories.past.counted) == 4
 
 
 def test_what_was_learned_while_wishes_were_read_stays(
     open_memory: Callable[..., Memory], library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One thread learns while another looks at the wishes: whoever is slower must not bring the older past back."""
-    monkeypatch.setattr(remembering, "LEARN_EVERY", float("inf"))
+    monkeypatch.setattr(watching, "LEARN_EVERY", float("inf"))
     memory = open_memory()
     record(memory, "a red castle")
     memory.learn(library)
@@ -287,15 +287,14 @@ def test_what_was_learned_while_wishes_were_read_stays(
         return build(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(knowledge_module, "gather", slow)
-    reader = threading.Thread(
-        target=lambda: memory.record_event(Event(kind=EventKind.LIKE, lora="alpha", at=1.0)) and memory.own(library)
-    )
+    like = Event(kind=EventKind.LIKE, lora="alpha", at=1.0)
+    reader = threading.Thread(target=lambda: memory.record_event(like) and memory.knowledge(library))
     reader.start()
     assert reading.wait(10)
     memory.learn(library)
     reader.join()
-    own = memory.own(library)
-    assert own is not None and own.memories is not None and own.memories.past.count == 2
+    known = memory.knowledge(library)
+    assert known is not None and known.memories is not None and known.memories.past.count == 2
 
 
 def test_putting_a_lora_in_again_takes_its_removal_back(open_memory: Callable[..., Memory], library: Library) -> None:
@@ -304,8 +303,8 @@ def test_putting_a_lora_in_again_takes_its_removal_back(open_memory: Callable[..
     def rows_after(lora: str, *kinds: EventKind) -> list[int]:
         for kind in kinds:
             memory.record_event(Event(kind=kind, lora=lora, at=1.7e9, prompt="a red castle"))
-        own = memory.own(library)
-        return [] if own is None else own.wishes.rows.tolist()
+        known = memory.knowledge(library)
+        return [] if known is None else known.wishes.rows.tolist()
 
     assert rows_after("bravo", EventKind.REMOVE) == [1]
     assert rows_after("bravo", EventKind.INSERT) == []
@@ -317,10 +316,10 @@ def test_another_project_in_hand_is_learned_anew(open_memory: Callable[..., Memo
     record(first, "a red castle")
     first.learn(library)
     second = open_memory(project="book")
-    second._attach(library)
-    assert second._memories is None
+    second._current.restore(library)
+    assert second.memories is None
     second.learn(library)
-    assert second._memories is not None and second._memories.past.weight.tolist() == [0.25]
+    assert second.memories is not None and second.memories.past.weight.tolist() == [0.25]
 
 
 def test_with_the_history_off_what_was_learned_rests(open_memory: Callable[..., Memory], library: Library) -> None:
@@ -328,9 +327,9 @@ def test_with_the_history_off_what_was_learned_rests(open_memory: Callable[..., 
     record(first, "a red castle")
     first.learn(library)
     off = open_memory(history=False)
-    assert off.own(library) is None and off.judged() is None
+    assert off.knowledge(library) is None
     off.learn(library)
-    assert off.own(library) is None and memories_module.load(off._folder) is not None
+    assert off.knowledge(library) is None and memories_module.load(off.folder) is not None
 
 
 def test_what_other_tools_counted_speaks_without_any_generation(
@@ -339,13 +338,13 @@ def test_what_other_tools_counted_speaks_without_any_generation(
     memory = open_memory()
     memory.history.add_usage("tool", [UsageCount(Use(name="bravo"), 12)], lambda use: Linked(use.name, "name"))
     memory.learn(library)
-    own = memory.own(library)
-    assert own is not None and own.memories is not None
-    consulted = knowledge_module.consult(own, library, {"castle": 1.0}, None)
+    known = memory.knowledge(library)
+    assert known is not None and known.memories is not None
+    consulted = knowledge_module.consult(known, library, {"castle": 1.0}, None)
     assert (consulted.columns(np.arange(4))["own_counted"] > 0).tolist() == [False, True, False, False]
     off = open_memory(history=False)
     off.learn(library)
-    assert off.own(library) is None
+    assert off.knowledge(library) is None
 
 
 # Deleting
@@ -373,15 +372,15 @@ def test_files_are_let_go_before_they_are_deleted_and_what_is_left_goes_at_the_n
     record(open_memory(), "a secret castle")
     open_memory().learn(library)
     memory = open_memory()
-    assert memory._attach(library) is not None
+    assert memory._current.restore(library) is not None
     held: list[object] = []
-    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: held.append((memory._memories, memory._now[1])))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: held.append((memory.memories, memory._current.now[1])))
     memory.delete(everything=True)
     assert held and set(held) == {(None, None)}
     monkeypatch.undo()
-    assert list(memory._folder.glob("*.own"))
+    assert list(memory.folder.glob("*.own"))
     open_memory()
-    assert list(memory._folder.iterdir()) == []
+    assert list(memory.folder.iterdir()) == []
 
 
 def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], library: Library) -> None:
@@ -390,7 +389,7 @@ def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], lib
     memory.learn(library)
     with pytest.raises(UsageError):
         memory.delete()
-    assert len(memory.history.past()) == 1 and memories_module.load(memory._folder) is not None
+    assert len(memory.history.past()) == 1 and memories_module.load(memory.folder) is not None
     memory.learn(library)
-    own = memory.own(library)
-    assert own is not None and own.memories is not None
+    known = memory.knowledge(library)
+    assert known is not None and known.memories is not None
