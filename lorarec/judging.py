@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from .asking import encode
+from .encode.lender import Lender
 from .history.store import History
+from .index.retrieve import QueryVectors
 from .learn.wishes import without_undone
 from .library import Library
 from .memories import Memories
 from .pipeline import Pipeline
+from .prompt.read import ReadPrompt
 from .rank import personal
 from .rank.personal import Personal
 from .rank.rerank import LEAST, Verdict, judge
@@ -45,15 +50,16 @@ class Judged(Struct, frozen=True, kw_only=True):
 class Judge:
     """Lets a user's own weights rank as long as the verdict on file says so, else the shared ones."""
 
-    def __init__(self, memory: Memory, settings: Settings, ranking: Personal) -> None:
+    def __init__(self, memory: Memory, settings: Settings, encoders: Lender, ranking: Personal) -> None:
         """Begin with the verdict on file.
 
         Args:
             memory: of the user.
             settings: `history` counts here.
+            encoders: read the prompts of the past.
             ranking: what is given the weights.
         """
-        self._memory, self._settings, self._ranking = memory, settings, ranking
+        self._memory, self._settings, self._encoders, self._ranking = memory, settings, encoders, ranking
         self.adoptions = 0  # how often weights were given
         self.adopt()
 
@@ -69,19 +75,33 @@ class Judge:
         """Rank by the verdict on file: another process may have judged, or the user deleted the history."""
         self._use(self.judged())
 
-    def judge(self, library: Library, pipeline: Pipeline, encode: Encode, stop: Cancelled) -> Judged:
-        """Fit and judge the user's own weights anew, see `judge_history`; a verdict is kept and ranks from now on.
+    def judge(self, pipeline: Pipeline, stop: Cancelled) -> Judged:
+        """Learn what is new, then fit and judge the user's own weights anew; the verdict is kept and ranks from now on.
 
-        ``stop`` once True stays so: half a replay is no verdict.
+        Raises:
+            NotReady: no encoder can be had now.
+            StorageError: the database fails.
         """
-        found = judge_history(
-            self._memory.history, self._memory.memories_beside(library), library, pipeline, encode, stop
-        )
-        if not stop():
+        memory, library, encoders = self._memory, pipeline.library, self._encoders
+        stopped = threading.Event()  # for good: half a replay is no verdict
+
+        def halted() -> bool:
+            if stop():
+                stopped.set()
+            return stopped.is_set()
+
+        def encoded(prompt: ReadPrompt) -> QueryVectors | None:
+            wanted = library.vectors is not None and prompt.text and encoders.available
+            return encode(prompt, encoders, library.models) if wanted else None
+
+        encoders.prepare()
+        memory.learn(library, None, halted)
+        found = judge_history(memory.history, memory.memories_beside(library), library, pipeline, encoded, halted)
+        if not halted():
             try:
-                save(found, self._memory.folder)
+                save(found, memory.folder)
             except OSError as error:
-                _log.warning("the verdict could not be saved in %s: %s", self._memory.folder, error)
+                _log.warning("the verdict could not be saved in %s: %s", memory.folder, error)
             self._use(found)
         return found
 

@@ -53,6 +53,8 @@ class Memory(Recorder):
         user: str | None,
         busy: Callable[[], bool],
         learned: Callable[[], object] = lambda: None,
+        *,
+        keep_vectors: bool = False,
     ) -> None:
         """Open the history, see `Recorder`.
 
@@ -67,13 +69,14 @@ class Memory(Recorder):
             user: whose history; None: nobody's, nothing is recorded.
             busy: whether the host generates right now: encoding waits meanwhile, and so does reading files.
             learned: called in the background after something was learned there.
+            keep_vectors: whether vectors of prompts stay when these are deleted, for evaluation, which asks them again.
 
         Raises:
             StorageError: the history was written by a newer lorarec, or the database fails.
             UsageError: a pattern of `history_exclude` is none.
         """
         super().__init__(database, catalog, settings, roots, user, busy)
-        self._store, self._encoders = store, encoders
+        self._store, self._encoders, self._keep_vectors = store, encoders, keep_vectors
         self.folder = memories.folder_of(folder, user)  # of what is derived of this history
         memories.sweep(self.folder)
         self._current = current = CurrentKnowledge(self.history, settings, self.folder)
@@ -125,11 +128,8 @@ class Memory(Recorder):
         lora: str | None = None,
         pattern: str | None = None,
         everything: bool = False,
-        vectors: bool = True,
     ) -> Deleted:
         """Delete from the history, see `History.delete`, and all that was derived of it.
-
-        ``vectors`` False keeps those of the prompts, for a benchmark that asks again.
 
         Raises:
             UsageError: nothing was said to be deleted, or the pattern is none.
@@ -139,14 +139,14 @@ class Memory(Recorder):
             return {clean(one.prompt) for one in self.history.past() if one.prompt}
 
         with self._learner.at_rest():
-            before = texts() if vectors else set()
+            before = set() if self._keep_vectors else texts()
 
             def forget() -> None:
                 self._current.forget()  # Windows deletes no file that is mapped
                 for folder in memories.folders_like(self.folder):
                     memories.forget(folder)
                     judging.forget(folder)
-                if vectors:
+                if not self._keep_vectors:
                     self._store.remove([text_hash(text) for text in before - texts()])
 
             deleted = self.history.delete(

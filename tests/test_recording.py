@@ -98,7 +98,7 @@ def test_of_nobody_nothing_is_recorded_not_even_a_wish(open_as: Open, tmp_path: 
     for kind in EventKind:
         assert wish(nobody, kind, "alpha", prompt="xyzzy") is None
     nobody.learn()
-    assert nobody.memory.knowledge(nobody._now.pipeline.library) is None  # type: ignore[union-attr]
+    assert nobody.memory.knowledge(nobody._library.now.pipeline.library) is None  # type: ignore[union-attr]
     assert left_of(tmp_path / "data", "xyzzy") == [] and not nobody.memory.folder.exists()
     with pytest.raises(UsageError):
         nobody.memory.harvest([tmp_path])

@@ -109,7 +109,7 @@ def make(recommender: Recommender, told: Sequence[tuple[str, str]], first: int =
 
 
 def asked_again(recommender: Recommender, told: Sequence[Moment], stop: Callable[[], bool] = lambda: False) -> list:
-    now = recommender._now
+    now = recommender._library.now
     memories = recommender.memory.memories
     assert now is not None and memories is not None
     return replay(told, memories, now.pipeline.library, now.pipeline, lambda prompt: None, stop)

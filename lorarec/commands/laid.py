@@ -55,9 +55,11 @@ class Laid:
         if self._folds is not None:
             scorer = Personal(FoldScorer(shipped(), folds), personal.shipped(), folds)
         user = None if setup.past is None else f"evaluate {uuid.uuid4().hex}"  # a past must not know its own future
-        recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer, user=user)
+        recommender = Recommender.open(
+            [folder], self._work, settings=self._settings, scorer=scorer, user=user, keep_vectors=True
+        )
         try:
-            recommender.refresh(self._meter, tidy=False)  # vectors of the benchmark's prompts stay
+            recommender.refresh(self._meter)
             if self._folds is not None:
                 folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
             opened = OpenLibrary(recommender, laid, self._meter)
@@ -66,7 +68,7 @@ class Laid:
             yield opened
         finally:
             if user is not None:
-                recommender.memory.delete(everything=True, vectors=False)
+                recommender.memory.delete(everything=True)
             recommender.close()
 
 

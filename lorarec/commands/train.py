@@ -56,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
         if args.only in (None, "background"):
             _write_background(bench, out)
         index = lay(bench, work / "loras", examples=1000)
-        recommender = Recommender.open([work / "loras"], work / "data")
+        # A kept work folder has what an earlier run encoded.
+        recommender = Recommender.open([work / "loras"], work / "data", keep_vectors=True)
         try:
             _say("indexing the corpus")
-            recommender.refresh(tidy=False)  # a kept work folder has what an earlier run encoded
+            recommender.refresh()
             loras = {
                 index[lora.path]: recommender.details(lora.id).lora
                 for lora in recommender.loras()
