@@ -14,8 +14,8 @@ CORE = ROOT / "lorarec"
 
 # From the bottom up. A module of a layer may import from its own and lower layers; siblings see only the base.
 BASE = {
-    *("types", "errors", "aside", "settings", "host", "graphics", "machine", "salvage", "database", "base_models"),
-    *("arrays", "batches", "lora_tags", "meter", "paths", "recent", "timings"),
+    *("types", "errors", "aside", "settings", "host", "graphics", "machine", "database", "damage", "salvage", "locks"),
+    *("base_models", "arrays", "batches", "lora_tags", "meter", "paths", "recent", "timings"),
 }
 SIBLINGS = {"catalog", "encode", "prompt", "index", "rank", "measure", "history", "learn", "describe"}
 SHELLS = {"api", "tab", "cli", "commands", "__main__"}  # all else at the top of lorarec/ wires the siblings together
