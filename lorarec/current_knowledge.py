@@ -8,11 +8,11 @@ from pathlib import Path
 
 from . import knowledge, memories
 from .history.store import History
+from .history_types import Event, EventKind
 from .knowledge import UserKnowledge
 from .library import Library
 from .memories import Memories
 from .settings import Settings
-from .types import Event, EventKind
 
 MOST_REMOVED = 1000  # LoRAs put in and taken out, the latest: what is older says little, and each look reads them
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from .asking import encode
 from .encode.lender import Lender
 from .history.store import History
+from .history_types import EventKind
 from .index.retrieve import QueryVectors
 from .learn.wishes import without_undone
 from .library import Library
@@ -27,7 +28,7 @@ from .rank.personal import Personal
 from .rank.rerank import LEAST, Verdict, judge
 from .replay import Encode, moments, replay
 from .settings import Settings
-from .types import Cancelled, EventKind
+from .types import Cancelled
 
 if TYPE_CHECKING:
     from .remembering import Memory

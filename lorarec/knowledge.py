@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from .history_types import Event
 from .index.prompts import Nearness, PromptIndex
 from .learn.signals import Content, Evidence
 from .learn.story import Story, story
@@ -21,7 +22,6 @@ from .library import Library
 from .memories import Memories
 from .prompt.background import importance
 from .prompt.read import clean, weigh
-from .types import Event
 
 Floats = NDArray[np.float32]
 

@@ -22,12 +22,13 @@ from .encode.lender import Lender
 from .errors import BadFile, MissingPart, NotReady
 from .history.reading import counted_elsewhere
 from .history.store import History
+from .history_types import PastGeneration
 from .index.vector_store import VectorStore, text_hash
 from .library import Library
 from .linking import Linking
 from .memories import Memories
 from .settings import Settings
-from .types import Cancelled, PastGeneration, ProgressSink
+from .types import Cancelled, ProgressSink
 
 _log = logging.getLogger(__name__)
 

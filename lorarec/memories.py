@@ -14,12 +14,12 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import mapped
+from .history_types import PastGeneration
 from .index.prompts import PromptIndex
 from .learn.habits import Habits, habits
 from .learn.past import Past, lay_out
 from .library import Library
 from .prompt.read import clean, weigh
-from .types import PastGeneration
 
 FORMAT = 4  # of the saved form
 _KIND = "own"  # in names of files and folders, since the first version

@@ -16,20 +16,10 @@ from .catalog.store import Catalog
 from .database import Database
 from .history.link import Links
 from .history.store import History, Policy
+from .history_types import Event, Generation, ImageFile, Impression, ShownLora, Use
 from .linking import Linking
 from .settings import Settings
-from .types import (
-    Cancelled,
-    Event,
-    Generation,
-    ImageFile,
-    Impression,
-    ProgressSink,
-    Query,
-    ShownLora,
-    Suggestions,
-    Use,
-)
+from .types import Cancelled, ProgressSink, Query, Suggestions
 
 if TYPE_CHECKING:
     from .history.harvest.harvest import HarvestReport

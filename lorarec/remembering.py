@@ -21,6 +21,7 @@ from .catalog.store import Catalog
 from .current_knowledge import CurrentKnowledge
 from .database import Database
 from .encode.lender import Lender
+from .history_types import Event
 from .index.vector_store import VectorStore, text_hash
 from .knowledge import UserKnowledge
 from .learning import Learner, stored_vectors
@@ -29,7 +30,7 @@ from .memories import Memories
 from .prompt.read import clean
 from .recording import Recorder
 from .settings import Settings
-from .types import Cancelled, Event, ProgressSink
+from .types import Cancelled, ProgressSink
 from .watching import Watch
 
 if TYPE_CHECKING:

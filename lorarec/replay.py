@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
+from .history_types import Event, EventKind, Impression, PastGeneration
 from .index.retrieve import QueryVectors
 from .knowledge import consult, gather
 from .library import Library
@@ -15,7 +16,7 @@ from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, clean, read
 from .rank.personal import inputs
 from .rank.train_personal import Choice, shorten
-from .types import Event, EventKind, Impression, PastGeneration, Query, Safety
+from .types import Query, Safety
 
 MOST = 400  # moments, the latest; each costs as much as a suggestion
 

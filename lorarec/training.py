@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from . import library as library_module
 from . import memories
+from .history_types import PastGeneration, PastUse
 from .index.retrieve import QueryVectors
 from .knowledge import consult, gather
 from .memories import Memories
@@ -27,7 +28,7 @@ from .rank.personal import inputs
 from .rank.signals import SIGNALS
 from .rank.train import Sample
 from .rank.train_personal import Choice, shorten
-from .types import Example, Lora, PastGeneration, PastUse, Query, Safety, SignalTable, Stats
+from .types import Example, Lora, Query, Safety, SignalTable, Stats
 
 COMPLETION_WEIGHT = 0.5  # of a prompt of which all LoRAs but one are given, beside the same prompt without any
 NEAR = 0.6  # Jaccard overlap of terms from which two prompts count as one

@@ -14,8 +14,9 @@ CORE = ROOT / "lorarec"
 
 # From the bottom up. A module of a layer may import from its own and lower layers; siblings see only the base.
 BASE = {
-    *("types", "errors", "aside", "settings", "host", "graphics", "machine", "database", "damage", "salvage", "locks"),
-    *("base_models", "arrays", "batches", "lora_tags", "meter", "paths", "recent", "timings"),
+    *("types", "history_types", "errors", "aside", "settings", "host", "graphics", "machine"),
+    *("database", "damage", "salvage", "locks", "base_models"),
+    *("arrays", "batches", "lora_tags", "meter", "paths", "recent", "timings"),
 }
 SIBLINGS = {"catalog", "encode", "prompt", "index", "rank", "measure", "history", "learn", "describe"}
 SHELLS = {"api", "tab", "cli", "commands", "__main__"}  # all else at the top of lorarec/ wires the siblings together

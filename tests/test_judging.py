@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from lorarec import judging
 from lorarec.history.store import History
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.judging import AGAIN, FILE, Judged
 from lorarec.rank import personal
 from lorarec.rank.rerank import LEAST, Verdict
 from lorarec.recommender import Recommender
-from lorarec.types import Event, EventKind, Generation, Query, Use
+from lorarec.types import Query
 from words_only import WORDS_ONLY
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lorarec.history_types import Event, EventKind
 from lorarec.knowledge import gather, wishes_only
 from lorarec.learn.signals import NAMES
 from lorarec.rank.signals import FAMILIES, PERSONAL
-from lorarec.types import Event, EventKind
 from three_loras import LIBRARY, PLACE, consult, embed, made, remember, with_wishes
 from traces import NOW
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lorarec import memories
-from lorarec.types import PastGeneration
+from lorarec.history_types import PastGeneration
 from three_loras import consult, embed, made, remember, with_wishes
 
 PROMPTS = [None, "", "<lora:a:1>", "a red castle", "a red castle <lora:a:0.7>", "(a red castle:1.2)", "deer, forest"]

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from lorarec import recording, watching
 from lorarec.errors import UsageError
 from lorarec.history.adding import UsageCount
+from lorarec.history_types import Event, EventKind, ImageFile, OutcomeKind, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Active, Event, EventKind, ImageFile, OutcomeKind, Query, Suggestion, Suggestions, Use
+from lorarec.types import Active, Query, Suggestion, Suggestions
 from traces import generation, left_of
 from words_only import WORDS_ONLY
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lorarec import replay as module
+from lorarec.history_types import Event, EventKind, Generation, Impression, PastGeneration, ShownLora, Use
 from lorarec.rank.personal import INPUTS
 from lorarec.recommender import Recommender
 from lorarec.replay import Moment, moments, replay
-from lorarec.types import Event, EventKind, Generation, Impression, PastGeneration, ShownLora, Use
 from traces import NOW, remembered
 from words_only import WORDS_ONLY
 

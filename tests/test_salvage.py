@@ -16,7 +16,17 @@ from lorarec.damage import SUSPECT, new_name
 from lorarec.database import FILE, open_database
 from lorarec.errors import StorageError
 from lorarec.history.store import History
-from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, OutcomeKind, ShownLora, Use
+from lorarec.history_types import (
+    Event,
+    EventKind,
+    Generation,
+    ImageFile,
+    Impression,
+    Linked,
+    OutcomeKind,
+    ShownLora,
+    Use,
+)
 
 REPO = Path(__file__).resolve().parents[1]
 COUNT = 400

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Active, Event, EventKind, Generation, Query, Suggestion, Use
+from lorarec.types import Active, Query, Suggestion
 from words_only import WORDS_ONLY
 
 CITY = ("alpha", "bravo", "charlie", "delta")

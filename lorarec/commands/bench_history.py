@@ -21,12 +21,13 @@ from ..history.rows import touch
 from ..history.schema import tables
 from ..history.store import History
 from ..history.tally import Tally
+from ..history_types import Event, EventKind, Generation, ImageFile, OutcomeKind
 from ..index.vector_store import VectorStore, text_hash
 from ..measure import images, speed, synthetic, synthetic_past
 from ..measure.speed import Measured, seconds
 from ..prompt.read import clean
 from ..recommender import Recommender
-from ..types import Active, Encoder, Event, EventKind, Generation, ImageFile, OutcomeKind, Query
+from ..types import Active, Encoder, Query
 from .bench_suggest import TOKENS
 from .bench_suite import EXAMPLES, Suite, catalogued, token_counter
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import base_models
+from ..history_types import Generation, Use
 from ..library import texts_of
 from ..measure.bench_data import Bench, Label, Row
 from ..measure.lay import lay
@@ -20,7 +21,7 @@ from ..rank import personal
 from ..rank.blend import FoldScorer, shipped
 from ..rank.personal import Personal
 from ..settings import Settings
-from ..types import Active, Generation, ProgressSink, Query, Safety, Use
+from ..types import Active, ProgressSink, Query, Safety
 
 if TYPE_CHECKING:
     from ..recommender import Recommender

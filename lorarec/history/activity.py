@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..types import PastGeneration
+from ..history_types import PastGeneration
 
 SESSION_GAP = 45 * 60.0  # seconds without a generation that end a session: longer than a slow video, shorter than lunch
 OTHER_PROJECTS = 0.1  # weight of a generation of another project: ten of them move a share as much as one of its own

@@ -14,7 +14,8 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from ..types import Lora, PastGeneration
+from ..history_types import PastGeneration
+from ..types import Lora
 from . import couse, patterns
 from . import favourites as favourites_
 from . import strengths as strengths_

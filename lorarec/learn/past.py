@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..types import PastGeneration
+from ..history_types import PastGeneration
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

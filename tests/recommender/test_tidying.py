@@ -11,11 +11,11 @@ import pytest
 
 from letters import LetterEncoder
 from lorarec.catalog.store import Catalog
+from lorarec.history_types import Generation
 from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
 from lorarec.tidying import Tidying
-from lorarec.types import Generation
 
 Make = Callable[..., Path]
 JUNK = [f"junk {number}" for number in range(100)]

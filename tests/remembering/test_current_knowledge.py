@@ -10,9 +10,9 @@ import pytest
 
 from lorarec import knowledge as knowledge_module
 from lorarec import watching
+from lorarec.history_types import Event, EventKind
 from lorarec.library import Library
 from lorarec.remembering import Memory
-from lorarec.types import Event, EventKind
 from one_memory import LORAS, Encoders, build_library, record
 
 

@@ -11,9 +11,9 @@ from lorarec import knowledge as knowledge_module
 from lorarec import memories as memories_module
 from lorarec.errors import BadFile
 from lorarec.history.adding import UsageCount
+from lorarec.history_types import Linked, Use
 from lorarec.library import Library
 from lorarec.remembering import Memory
-from lorarec.types import Linked, Use
 from one_memory import Encoders, meaning_of, record
 
 

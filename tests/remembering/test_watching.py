@@ -8,9 +8,9 @@ import pytest
 
 from lorarec import watching
 from lorarec.history.store import History
+from lorarec.history_types import Event, EventKind
 from lorarec.library import Library
 from lorarec.remembering import Memory
-from lorarec.types import Event, EventKind
 from one_memory import Encoders, record, wait_for
 
 

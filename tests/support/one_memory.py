@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from lorarec import library as library_module
+from lorarec.history_types import Linked
 from lorarec.library import Library
 from lorarec.remembering import Memory
-from lorarec.types import Linked, Lora
+from lorarec.types import Lora
 from traces import generation
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from lorarec import knowledge, memories
 from lorarec import library as library_module
+from lorarec.history_types import Event, PastGeneration
 from lorarec.knowledge import Consulted, UserKnowledge
 from lorarec.library import Library
 from lorarec.memories import Memories
 from lorarec.prompt.read import read
-from lorarec.types import Event, Lora, PastGeneration, Query, Role, RoleGuess
+from lorarec.types import Lora, Query, Role, RoleGuess
 from traces import remembered
 
 MODELS = {"semantic": "m", "artistic": "m", "technical": "m"}
