@@ -16,9 +16,9 @@ from .encode.profiles import LENSES
 from .errors import BadFile, LorarecError, MissingPart, NotReady, UnknownLora
 from .filtering import base_known
 from .index.retrieve import QueryVectors, Words, match
+from .knowledge import Consulted, UserKnowledge, consult
 from .library import Library
 from .lookup import Lookup
-from .own import Consulted, Own, consult
 from .pipeline import Ask
 from .prompt.read import ReadPrompt, read
 from .timings import Lap, no_lap
@@ -26,7 +26,7 @@ from .types import Active, Query
 
 Floats = NDArray[np.float32]
 
-MANY = 2000  # LoRAs or own prompts from which looking words up takes longer than handing it to another thread
+MANY = 2000  # LoRAs or past prompts from which looking words up takes longer than handing it to another thread
 
 
 def ask(
@@ -34,7 +34,7 @@ def ask(
     library: Library,
     lookup: Lookup,
     encoders: Lender,
-    own: Own | None = None,
+    knowledge: UserKnowledge | None = None,
     lap: Lap = no_lap,
     beside: Executor | None = None,
     nearest: Callable[[Floats], NDArray[np.int64] | None] = lambda vector: None,
@@ -46,7 +46,7 @@ def ask(
         library: what it is asked of.
         lookup: its names.
         encoders: given up if none of them can be run.
-        own: the user's history beside the library; None: there is none.
+        knowledge: of the user, beside the library; None: there is none.
         lap: told of the parts "parse", "encode" and "history".
         beside: looks up what the words say, of library and history, while the prompt is encoded, which keeps this
             thread waiting; None: nobody does.
@@ -69,10 +69,10 @@ def ask(
     rows = np.asarray([row for row in active if isinstance(row, int)], np.int64)
 
     def remembered() -> Consulted | None:
-        if own is None:
+        if knowledge is None:
             return None
         base_model = base_models.named(query.base_model)
-        return consult(own, library, prompt.terms, None, active=rows.tolist(), base_model=base_model)
+        return consult(knowledge, library, prompt.terms, None, active=rows.tolist(), base_model=base_model)
 
     def by_words() -> tuple[Words, Consulted | None]:
         return match(library.lexical, prompt.terms), remembered()
@@ -80,7 +80,7 @@ def ask(
     vectors = near = None
     looked_up = None
     if library.vectors is not None and prompt.text and encoders.available:
-        if beside is not None and max(len(library.loras), own.prompts if own else 0) >= MANY:
+        if beside is not None and max(len(library.loras), knowledge.prompt_count if knowledge else 0) >= MANY:
             looked_up = beside.submit(by_words)
         try:
             vectors = encode(prompt, encoders, library.models)

@@ -1,4 +1,4 @@
-"""The one embedded SQLite database (SQLAlchemy Core), shared by catalogue, vectors and later the history.
+"""The one embedded SQLite database (SQLAlchemy Core), shared by catalogue, vectors and history.
 
 Several processes may use it at once: WAL journal, short write transactions, a generous busy timeout.
 
@@ -22,23 +22,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .aside import aside
+from . import damage
 from .errors import StorageError
-from .salvage import rescue
+from .locks import file_lock, unwritable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, MetaData
 
 FILE = "lorarec.sqlite3"
 LOCK = "lorarec.lock"
-NEW = f"{FILE}.new"  # takes the place of a damaged one
-SUSPECT = "lorarec.suspect"  # is there while damage was met in the file and it was not yet looked through
 FORMAT = 1  # of the file as a whole (PRAGMA user_version); parts count their own versions
 BUSY_SECONDS = 30
 READER_SECONDS = 3  # that rewriting the file waits for readers, whose transactions are short
@@ -94,8 +91,8 @@ class Database:
                         transaction.rollback()
         except (DBAPIError, sqlite3.Error) as error:  # the latter where rows are fetched straight from the driver
             cause = error.orig if isinstance(error, DBAPIError) else error
-            if _is_damage(cause):
-                _suspect(self.path)
+            if damage.is_damage(cause):
+                damage.note(self.path)
             raise StorageError(_explain(self.path, cause)) from error
 
     def ensure(self, part: str, version: int, metadata: Callable[[], MetaData], migrate: Migrate | None = None) -> None:
@@ -148,7 +145,7 @@ class Database:
             rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").fetchall()
         found = "; ".join(str(row[0]) for row in rows)
         if found != "ok":
-            _suspect(self.path)
+            damage.note(self.path)
         return found
 
     def compact(self) -> bool:
@@ -201,86 +198,28 @@ def open_database(data_dir: Path) -> Database:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(_unwritable(data_dir, error)) from error
+        raise StorageError(unwritable(data_dir, error)) from error
     with file_lock(data_dir / LOCK):
         warning = ""
         try:
-            if not path.exists() and path.with_name(NEW).exists():  # killed between the two renames of `_begin_anew`
-                path.with_name(NEW).rename(path)
-            if path.with_name(SUSPECT).exists():
-                _look_through(path)
-                path.with_name(SUSPECT).unlink(missing_ok=True)
+            damage.look(path, BUSY_SECONDS)
             parts = _prepare(path)
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not damage.is_damage(error):
                 raise StorageError(_explain(path, error)) from error
             parts, warning = {}, _begin_anew(path, error)
     return Database(path, parts, warning)
 
 
-@contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock among processes; the system frees it when its holder dies.
-
-    Where the file system knows no locks (some network drives) the block runs unlocked.
-
-    Raises:
-        StorageError: the lock file cannot be made.
-    """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise StorageError(_unwritable(path, error)) from error
-    try:
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # gives up after ten seconds
-            else:
-                import fcntl
-
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)  # closing frees the lock on every system
-
-
 def _begin_anew(path: Path, error: sqlite3.DatabaseError) -> str:
-    """Put a new file in the place of a damaged one, with what can be read of its history; returns what to say of it.
-
-    Killed at any moment, it is done anew by the next to open the file, and the history is in one of the two.
-    """
-    new = path.with_name(NEW)
+    """Put a new file in the place of a damaged one; returns what to say of it."""
+    new = damage.new_name(path)
     try:
         new.unlink(missing_ok=True)
         _prepare(new)
     except (OSError, sqlite3.DatabaseError) as again:
         raise StorageError(_explain(path, again)) from again
-    rescued = rescue(path, new)
-    kept = _set_aside(path)
-    new.rename(path)
-    path.with_name(SUSPECT).unlink(missing_ok=True)
-    saved = [f"{rescued[name]:,} {name}s" for name in ("generation", "event") if rescued.get(name)]
-    history = f"of the history {' and '.join(saved)} could be saved" if saved else "the history begins anew"
-    return (
-        f"The database {path} was damaged ({error}); it was kept as {kept.name} and a new one started: {history}. "
-        "The LoRAs must be scanned again; harvest your images to fill gaps."
-    )
-
-
-def _suspect(path: Path) -> None:
-    """Note damage, so that the next to open the file looks through all of it."""
-    with contextlib.suppress(OSError):
-        path.with_name(SUSPECT).touch()
-
-
-def _look_through(path: Path) -> None:
-    """Check a file in which damage was met. Raises sqlite3.DatabaseError if there is some."""
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    if found != "ok":
-        raise sqlite3.DatabaseError(f"malformed: {' '.join(str(found).split())}")
+    return damage.replace(path, error)
 
 
 def _prepare(path: Path) -> dict[str, int]:
@@ -333,31 +272,6 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _is_damage(error: BaseException | None) -> bool:
-    text = str(error)
-    # "no such table" means that the file carries our version but not our tables: not written by us.
-    return any(sign in text for sign in ("not a database", "malformed", "no such table: part"))
-
-
-def _set_aside(path: Path) -> Path:
-    kept = aside(path, "damaged")
-    try:
-        path.rename(kept)
-        path.with_name(FILE + "-shm").unlink(missing_ok=True)  # made anew by whoever opens the file
-        journal = path.with_name(FILE + "-wal")
-        if journal.exists():
-            if journal.stat().st_size:
-                journal.rename(kept.with_name(kept.name + "-wal"))
-            else:
-                journal.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"{path} is damaged and cannot be set aside ({error.strerror}); "
-            "close other programs that use it and delete it"
-        ) from error
-    return kept
-
-
 def _explain(path: Path, error: BaseException | None) -> str:
     text = str(error)
     if "locked" in text:
@@ -366,11 +280,7 @@ def _explain(path: Path, error: BaseException | None) -> str:
         return f"{path} cannot be written ({text}); check its permissions or choose another data folder"
     if "full" in text:
         return f"{path} cannot be written: the disk is full; free some space"
-    if _is_damage(error):
+    if damage.is_damage(error):
         then = "it is then set aside, and what can be read of the history is saved"
         return f"{path} is damaged ({text}); start lorarec or its host anew: {then}"
     return f"{path} cannot be used ({text})"
-
-
-def _unwritable(path: Path, error: OSError) -> str:
-    return f"{path} cannot be written ({error.strerror}); check its permissions or choose another data folder"

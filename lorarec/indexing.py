@@ -50,7 +50,7 @@ class Indexer:
         store: VectorStore,
         encoders: Lender,
         busy: Callable[[], bool],
-        prompts: Callable[[], Iterable[str]],
+        tidying: Tidying | None,
     ) -> None:
         """Begin with what the catalogue and the store hold.
 
@@ -61,7 +61,7 @@ class Indexer:
             store: vectors of their texts.
             encoders: make those.
             busy: whether the host generates right now: encoding waits meanwhile.
-            prompts: all prompts, whoever's, whose vectors in the store are in use.
+            tidying: deletes vectors that nothing needs any more once a library is complete; None: they stay.
         """
         self._roots = roots
         self._data_dir = data_dir
@@ -69,20 +69,17 @@ class Indexer:
         self._store = store
         self._encoders = encoders
         self._busy = busy
-        self._tidying = Tidying(catalog, store, prompts)
+        self._tidying = tidying
         # The state in which there was nothing to do: of the catalogue, the encoders and what was served.
         self._settled: tuple[int, dict[str, str], str, str] | None = None
 
-    def update(
-        self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled, tidy: bool = True
-    ) -> Iterator[Indexed]:
+    def update(self, now: Indexed | None, progress: ProgressSink | None, stop: Cancelled) -> Iterator[Indexed]:
         """Bring a library up to date with the catalogue.
 
         Args:
             now: what is served at present.
             progress: told of stages "lexical" and "encode".
             stop: asked often; what was done before it said True stays.
-            tidy: whether vectors that nothing needs any more are deleted once the library is complete.
 
         Yields:
             Each library worth serving, better with every step; nothing if ``now`` is up to date.
@@ -104,7 +101,7 @@ class Indexer:
         tick = _tick(progress, len(loras))
         if models and self._all_stored(texts, models):
             yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
-            self._tidy(tidy, loras, texts, stop)
+            self._tidy(loras, texts, stop)
             return
         encoded = now is not None and now.stage == "full" and now.library.models == models
         if now is None or now.library.key != key:
@@ -132,11 +129,11 @@ class Indexer:
         if not stop():
             vectors = library_module.gather_vectors(texts, self.fetch)
             yield self._saved(replace(library, key=key, vectors=vectors), "full")
-            self._tidy(tidy, loras, texts, stop)
+            self._tidy(loras, texts, stop)
 
-    def _tidy(self, wanted: bool, loras: Sequence[Lora], texts: Sequence[Texts], stop: Cancelled) -> None:
+    def _tidy(self, loras: Sequence[Lora], texts: Sequence[Texts], stop: Cancelled) -> None:
         """Make room in the database, if that can be done now: it is not urgent, and never beside a prompt that runs."""
-        if wanted:
+        if self._tidying is not None:
             try:
                 self._tidying.tidy(loras, texts, lambda: stop() or self._busy())
             except StorageError as error:  # the library is complete all the same

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from .asking import encode
+from .encode.lender import Lender
 from .history.store import History
+from .history_types import EventKind
+from .index.retrieve import QueryVectors
 from .learn.wishes import without_undone
 from .library import Library
-from .own import Memories
+from .memories import Memories
 from .pipeline import Pipeline
+from .prompt.read import ReadPrompt
 from .rank import personal
+from .rank.personal import Personal
 from .rank.rerank import LEAST, Verdict, judge
 from .replay import Encode, moments, replay
-from .types import EventKind
+from .settings import Settings
+from .types import Cancelled
+
+if TYPE_CHECKING:
+    from .remembering import Memory
+
+_log = logging.getLogger(__name__)
 
 FILE = "own-weights.json"
 AGAIN = 1.25  # a history grown by that much is judged anew
@@ -31,6 +46,70 @@ class Judged(Struct, frozen=True, kw_only=True):
     at: float  # seconds since the epoch
     occasions: int  # of the history then
     shipped: dict[str, float]  # the shared weights it was judged against
+
+
+class Judge:
+    """Lets a user's own weights rank as long as the verdict on file says so, else the shared ones."""
+
+    def __init__(self, memory: Memory, settings: Settings, encoders: Lender, ranking: Personal) -> None:
+        """Begin with the verdict on file.
+
+        Args:
+            memory: of the user.
+            settings: `history` counts here.
+            encoders: read the prompts of the past.
+            ranking: what is given the weights.
+        """
+        self._memory, self._settings, self._encoders, self._ranking = memory, settings, encoders, ranking
+        self.adoptions = 0  # how often weights were given
+        self.adopt()
+
+    def judged(self) -> Judged | None:
+        """The verdict on file; None if there is none."""
+        return load(self._memory.folder) if self._settings.history else None
+
+    def due(self) -> bool:
+        """Whether enough is new to judge again."""
+        return due(self.judged(), self._memory.memories)
+
+    def adopt(self) -> None:
+        """Rank by the verdict on file: another process may have judged, or the user deleted the history."""
+        self._use(self.judged())
+
+    def judge(self, pipeline: Pipeline, stop: Cancelled) -> Judged:
+        """Learn what is new, then fit and judge the user's own weights anew; the verdict is kept and ranks from now on.
+
+        Raises:
+            NotReady: no encoder can be had now.
+            StorageError: the database fails.
+        """
+        memory, library, encoders = self._memory, pipeline.library, self._encoders
+        stopped = threading.Event()  # for good: half a replay is no verdict
+
+        def halted() -> bool:
+            if stop():
+                stopped.set()
+            return stopped.is_set()
+
+        def encoded(prompt: ReadPrompt) -> QueryVectors | None:
+            wanted = library.vectors is not None and prompt.text and encoders.available
+            return encode(prompt, encoders, library.models) if wanted else None
+
+        encoders.prepare()
+        memory.learn(library, None, halted)
+        found = judge_history(memory.history, memory.memories_beside(library), library, pipeline, encoded, halted)
+        if not halted():
+            try:
+                save(found, memory.folder)
+            except OSError as error:
+                _log.warning("the verdict could not be saved in %s: %s", memory.folder, error)
+            self._use(found)
+        return found
+
+    def _use(self, judged: Judged | None) -> None:
+        passed = judged is not None and judged.verdict.used
+        self._ranking.adopt(judged.verdict.weights if judged and passed else personal.shipped().weights)
+        self.adoptions += 1
 
 
 def judge_history(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import NotIndexed, UnknownLora
-from .types import EventKind
+from .history_types import EventKind
 
 if TYPE_CHECKING:
     from .recommender import Recommender

@@ -16,9 +16,9 @@ from .arrays import distinct
 from .filtering import Filtering, Filters, base_key, heads
 from .index.backends import open_index
 from .index.retrieve import NEAREST, PER_SOURCE, QueryVectors, View, Words, look_near, match, retrieve
+from .knowledge import Consulted
 from .library import Library
 from .matching import Asked
-from .own import Consulted
 from .prompt.read import ReadPrompt
 from .rank import diversify, explain
 from .rank.blend import Blend
@@ -26,7 +26,7 @@ from .rank.explain import Personally
 from .rank.personal import Personal
 from .rank.signals import SIGNALS, signal_table
 from .rank.similar import likeness
-from .rank.strength import USUAL, Curve, Own, suggest
+from .rank.strength import USUAL, Curve, PastStrengths, suggest
 from .settings import Settings
 from .timings import Lap, no_lap
 from .types import (
@@ -177,8 +177,10 @@ class Pipeline:
         used = (
             ask.consulted.strengths(row, base_models.named(ask.query.base_model)) if ask.consulted is not None else None
         )
-        own = Own(used.strengths, np.log1p(used.loads / USUAL).astype(np.float32), used.weights) if used else None
-        return suggest(self.library.loras[row], self.library.shown[row], ask.active, self._curve, own)
+        past = None
+        if used:
+            past = PastStrengths(used.strengths, np.log1p(used.loads / USUAL).astype(np.float32), used.weights)
+        return suggest(self.library.loras[row], self.library.shown[row], ask.active, self._curve, past)
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
@@ -196,7 +198,7 @@ class Pipeline:
         )
         mask = self._filtering.passing(filters)
         if ask.consulted is not None:
-            mask = mask & ~ask.consulted.own.wishes.hidden
+            mask = mask & ~ask.consulted.knowledge.wishes.hidden
         taken = [*ask.active_rows.tolist(), *([ask.seed_row] if ask.seed_row >= 0 else [])]
         # Halves of a pair are one suggestion: where one is in use, so is the other.
         place = library.loras.place

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .own import clean
 from .prompt.background import shares
+from .prompt.read import clean
 from .prompt.syntax import parse
 from .prompt.terms import terms
 

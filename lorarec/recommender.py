@@ -11,20 +11,18 @@ import os
 import threading
 import time
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from msgspec import Struct
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from . import library as library_module
 from . import settings as settings_module
-from .asking import ask, encode, warm
+from .answering import Answering
+from .asking import encode
 from .catalog.scan import scan
 from .catalog.store import Catalog
+from .current_library import CurrentLibrary, Ready
 from .database import open_database
 from .encode.bulk import may_use
 from .encode.lender import Lender
@@ -35,20 +33,21 @@ from .index.retrieve import QueryVectors
 from .index.vector_store import VectorStore
 from .indexing import Indexed, Indexer
 from .jobs import Job
+from .judging import Judge
+from .knowledge import UserKnowledge
 from .library import Library
 from .lookup import Lookup
-from .own import wishes_only
-from .pipeline import Ask, Pipeline
-from .prompt.read import ReadPrompt, read
+from .pipeline import Pipeline
+from .prompt.read import ReadPrompt
 from .rank import blend as blend_module
 from .rank import personal as personal_module
 from .rank import strength as strength_module
 from .rank.personal import Personal
-from .recent import Recent
 from .records import Records
 from .refreshing import Refresher
 from .remembering import Memory
 from .settings import Settings
+from .tidying import Tidying
 from .timings import Lap, no_lap
 from .types import (
     Cancelled,
@@ -56,7 +55,6 @@ from .types import (
     LoraDetails,
     ProgressSink,
     Query,
-    Safety,
     ScanReport,
     Scorer,
     SignalTable,
@@ -69,19 +67,7 @@ if TYPE_CHECKING:
     from .judging import Judged
 
 Floats = NDArray[np.float32]
-MOST = 1000  # suggestions of one answer
-STEP_EVERY = 60.0  # seconds between two looks for a smaller profile while memory is short
-_ANSWERS = 32  # that are kept for when the same is asked again
 _NONE = Records.of(())
-_STAGES = ("empty", "lexical", "full")
-
-
-class Ready(Struct, frozen=True):
-    """One library with all that reads need of it; swapped as a whole, so that rows and names always agree."""
-
-    pipeline: Pipeline
-    lookup: Lookup
-    stage: str  # "lexical" | "full"
 
 
 class Recommender:
@@ -95,6 +81,7 @@ class Recommender:
         settings: Settings,
         scorer: Scorer | None,
         user: str | None,
+        keep_vectors: bool,
     ) -> None:
         """Open the data folder; use `open` instead."""
         self.roots = tuple(dict.fromkeys(Path(os.path.abspath(root)) for root in roots))  # noqa: PTH100 (links keep their names)
@@ -108,20 +95,15 @@ class Recommender:
         self._blend = blend_module.Blend.of(blend_module.shipped())
         self._personal = Personal(self._blend, personal_module.shipped())
         self._curve = strength_module.shipped()
-        self._now: Ready | None = None
-        self._changed = threading.Condition()
+        self._library = CurrentLibrary()
         self._refreshing = threading.Lock()
         self._closed = threading.Event()
         self._notice = ""  # of the settings file
         self.indexing = Job("index")  # every refresh, for those who watch or stop it
-        self._refresher = Refresher(self.refresh, self.indexing, self._changed)
-        self._adoptions = 0
-        self._stepped = float("-inf")
-        self._answers: Recent[Suggestions] = Recent(_ANSWERS)
-        self._warmed: Pipeline | None = None  # for which the encoder was loaded
-        self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
+        self._refresher = Refresher(self.refresh, self.indexing, self._library.changed)
         store = VectorStore(self._database)
-        self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy, self._prompts)
+        tidying = None if keep_vectors else Tidying(self._catalog, store, self._prompts)
+        self._indexer = Indexer(self.roots, data_dir, self._catalog, store, self._encoders, host.busy, tidying)
         self.memory = Memory(
             self._database,
             self._catalog,
@@ -133,8 +115,10 @@ class Recommender:
             user,
             host.busy,
             self._judge_if_due,
+            keep_vectors=keep_vectors,
         )
-        self._adopt(self.memory.judged())
+        self._judge = Judge(self.memory, settings, self._encoders, self._personal)
+        self._answering = Answering(settings, self._encoders, self._knowledge, lambda: self.state, self.start_refresh)
         ready = self._indexer.restore()
         if ready:
             self._show(ready)
@@ -149,6 +133,7 @@ class Recommender:
         settings: Settings | None = None,
         scorer: Scorer | None = None,
         user: str | None = "local",
+        keep_vectors: bool = False,
     ) -> Recommender:
         """Open a recommender.
 
@@ -159,6 +144,8 @@ class Recommender:
             settings: None: those stored in the data folder.
             scorer: ranks instead of the shipped models, for evaluation.
             user: whose history counts; None: nobody's, and nothing is recorded.
+            keep_vectors: whether vectors stay that neither a LoRA nor the history needs any more, for evaluation and
+                training, which ask the same prompts again.
 
         Raises:
             StorageError: the data folder cannot be used.
@@ -170,17 +157,15 @@ class Recommender:
             found = settings_module.read(folder)
             settings, notice = found.settings, found.problem
         chosen = [Path(root) for root in roots] or list(host.lora_roots()) or [Path(root) for root in settings.loras]
-        recommender = cls(chosen, folder, host, settings, scorer, user)
+        recommender = cls(chosen, folder, host, settings, scorer, user, keep_vectors)
         recommender._notice = notice
         return recommender
-
-    _notice = ""
 
     def close(self) -> None:
         """Stop background work and release files and encoders."""
         self._closed.set()
+        self._answering.close()
         self._refresher.close(timeout=30)
-        self._beside.shutdown(wait=False, cancel_futures=True)
         self.memory.close()
         self._encoders.close()
         self._database.close()
@@ -198,14 +183,12 @@ class Recommender:
     @property
     def stage(self) -> str:
         """Whether suggestions can be made: "empty" (no), "lexical" (by words), "full" (by words and meaning)."""
-        now = self._now
-        return now.stage if now else "empty"
+        return self._library.stage
 
     @property
     def version(self) -> str:
         """Identifies the index content; "" when empty. Same files, settings and encoders give the same version."""
-        now = self._now
-        return f"{now.pipeline.library.key}-{now.stage}" if now else ""
+        return self._library.version
 
     @property
     def failure(self) -> str:
@@ -222,7 +205,7 @@ class Recommender:
         return tuple(dict.fromkeys(text for text in found if text))
 
     def _approximate(self) -> str:
-        now = self._now
+        now = self._library.now
         recall = now.pipeline.search_recall if now else 1.0
         return f"so many LoRAs are searched approximately: {recall:.2%} of the nearest are found" if recall < 1 else ""
 
@@ -255,18 +238,18 @@ class Recommender:
     @property
     def state(self) -> Hashable:
         """All that an answer depends on beside the question: as long as it stays equal, so do answers."""
-        now = self._now
+        now = self._library.now
         if now is not None:
-            self.memory.own(now.pipeline.library)  # looks whether something new was recorded
+            self.memory.knowledge(now.pipeline.library)  # looks whether something new was recorded
         memory, encoders = self.memory, self._encoders
         return (
             *(self.version, self.settings, encoders.available, encoders.changes),
-            *(memory.user, memory.renewals, self._adoptions),
+            *(memory.user, memory.renewals, self._judge.adoptions),
         )
 
     def loras(self) -> Records:
         """All LoRAs that can be suggested, without their long texts (see `details`)."""
-        now = self._now
+        now = self._library.now
         return now.pipeline.library.loras if now else _NONE
 
     def find(self, name: str, fingerprint: str = "") -> Lora:
@@ -280,7 +263,7 @@ class Recommender:
 
     def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA has the same file name, which is all that tags in prompts name it by."""
-        now = self._now
+        now = self._library.now
         return now is not None and now.lookup.shares_stem(id_)
 
     def details(self, name: str) -> LoraDetails:
@@ -289,25 +272,18 @@ class Recommender:
 
     # -- indexing ---------------------------------------------------------------------------------------------------
 
-    def refresh(
-        self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None, *, tidy: bool = True
-    ) -> ScanReport:
+    def refresh(self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> ScanReport:
         """Scan the roots, index by words, then by meaning. Blocks; suggestions stay available meanwhile.
 
         Args:
             progress: told of stages "scan", "lexical" and "encode".
             cancelled: asked often; what was done before it said True stays.
-            tidy: whether vectors of texts that are in no LoRA and no history may leave the database afterwards.
 
         Raises:
             UsageError: no LoRA folder is known.
             StorageError: the data folder fails.
         """
-
-        def stop() -> bool:
-            return self._closed.is_set() or bool(cancelled and cancelled())
-
-        with self._refreshing, self.indexing.run(progress, stop) as run:
+        with self._refreshing, self.indexing.run(progress, self._stop(cancelled)) as run:
             if not self.roots:
                 raise UsageError(
                     "no LoRA folder is known; name one with --loras DIR or the environment variable LORAREC_LORAS"
@@ -323,12 +299,13 @@ class Recommender:
             )
             run.report = report
             if not report.cancelled:
-                now = self._now
+                now = self._library.now
                 served = Indexed(now.pipeline.library, now.stage) if now else None
-                for indexed in self._indexer.update(served, run.progress, run.stop, tidy):
+                for indexed in self._indexer.update(served, run.progress, run.stop):
                     self._show(indexed)
-                if self._now is not None and not run.stop():
-                    self.memory.learn(self._now.pipeline.library, run.progress, run.stop)
+                now = self._library.now
+                if now is not None and not run.stop():
+                    self.memory.learn(now.pipeline.library, run.progress, run.stop)
             return report
 
     def learn(self, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> None:
@@ -339,7 +316,7 @@ class Recommender:
             StorageError: the data folder fails.
         """
         library = self._ready().pipeline.library
-        self.memory.learn(library, progress, lambda: self._closed.is_set() or bool(cancelled and cancelled()))
+        self.memory.learn(library, progress, self._stop(cancelled))
 
     def judge(self, cancelled: Cancelled | None = None) -> Judged:
         """Try whether weights of the user's own rank their later images better, and use them if so.
@@ -350,38 +327,14 @@ class Recommender:
             NotIndexed: there is no index yet.
             StorageError: the data folder fails.
         """
-        now = self._ready()
-        library = now.pipeline.library
-        stopped = threading.Event()  # for good: half a replay is no verdict
-
-        def stop() -> bool:
-            if self._closed.is_set() or (cancelled and cancelled()):
-                stopped.set()
-            return stopped.is_set()
-
-        def encoded(prompt: ReadPrompt) -> QueryVectors | None:
-            wanted = library.vectors is not None and prompt.text and self._encoders.available
-            return encode(prompt, self._encoders, library.models) if wanted else None
-
-        self._encoders.prepare()
-        self.memory.learn(library, None, stop)
-        judged = self.memory.judge(library, now.pipeline, encoded, stop)
-        if not stopped.is_set():
-            self._adopt(judged)
-        return judged
+        return self._judge.judge(self._ready().pipeline, self._stop(cancelled))
 
     def _judge_if_due(self) -> None:
         """In the background, after learning: judge anew when there is enough that is new and the host is idle."""
-        self._adopt(self.memory.judged())  # another process may have judged, or the user deleted the history
-        if self._now is not None and not self._host.busy() and self.memory.judgement_due():
+        self._judge.adopt()
+        if self._library.now is not None and not self._host.busy() and self._judge.due():
             with contextlib.suppress(NotReady):  # memory is short: another time
                 self.judge(self._host.busy)
-
-    def _adopt(self, judged: Judged | None) -> None:
-        """Rank by the user's own weights if they passed, else by the shared ones."""
-        passed = judged is not None and judged.verdict.used
-        self._personal.adopt(judged.verdict.weights if judged and passed else personal_module.shipped().weights)
-        self._adoptions += 1
 
     def start_refresh(self) -> None:
         """Refresh in the background; while one runs, at most one more is queued."""
@@ -392,15 +345,7 @@ class Recommender:
 
         Returns early when a background refresh has ended without reaching the stage.
         """
-        wanted = _STAGES.index(stage)
-        deadline = time.monotonic() + timeout
-        with self._changed:
-            while _STAGES.index(self.stage) < wanted:
-                left = deadline - time.monotonic()
-                if left <= 0 or not (self._refresher.working or self._refreshing.locked()):
-                    break
-                self._changed.wait(min(left, 0.2))
-            return _STAGES.index(self.stage) >= wanted
+        return self._library.wait(stage, timeout, lambda: self._refresher.working or self._refreshing.locked())
 
     def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
         """Vectors of texts by the encoder of a lens, and which were found; for training."""
@@ -415,16 +360,20 @@ class Recommender:
         """
         return self._indexer.embed("semantic", texts, progress)
 
+    def _stop(self, cancelled: Cancelled | None) -> Cancelled:
+        """Whether work shall end: because somebody said so, or because this is closed."""
+        return lambda: self._closed.is_set() or bool(cancelled and cancelled())
+
+    def _knowledge(self, library: Library) -> UserKnowledge | None:
+        return self.memory.knowledge(library)
+
     def _prompts(self) -> list[str]:
         return self.memory.history.prompts_of_all()
 
     def _show(self, indexed: Indexed) -> None:
         """Swap a library in."""
         pipeline = self.pipeline_of(indexed.library, self._indexer.beside(indexed.library))
-        now = Ready(pipeline, Lookup(indexed.library.loras), indexed.stage)
-        with self._changed:
-            self._now = now
-            self._changed.notify_all()
+        self._library.put(Ready(pipeline, Lookup(indexed.library.loras), indexed.stage))
 
     # -- recommending -----------------------------------------------------------------------------------------------
 
@@ -440,46 +389,24 @@ class Recommender:
             NotIndexed: there is no index yet.
             UsageError: ``top`` or a dial of the query is out of bounds.
         """
-        started = time.perf_counter()
-        now = self._ready()
-        if query.prompt.strip():
-            self._warm(now)
-        key = (query, top, self.state)
-        if lap is not no_lap:  # measured: neither taken from memory nor kept
-            return self._answer(now, query, top, started, lap)
-        known = self._answers.get(key)
-        if known is not None:
-            return replace(known, took_ms=round((time.perf_counter() - started) * 1000, 2))
-        answer = self._answer(now, query, top, started, lap)
-        if answer.stage == now.stage:  # not one by words because an encoder could not be had for the moment
-            self._answers.put(key, answer)
-        return answer
+        return self._answering.recommend(self._ready(), query, top, lap)
 
     def similar(self, name: str, top: int | None = None) -> Suggestions:
         """Suggest LoRAs like one of the user's own. Raises `UnknownLora`, `NotIndexed`, `UsageError`."""
         started = time.perf_counter()
         now = self._ready()
-        library = now.pipeline.library
-        row = now.lookup.row(now.lookup.find(name).id)
-        lora = self._catalog.details(library.loras[row].id).lora
-        text = ", ".join(part for part in library_module.similar_text(lora) if part)
-        least = Safety.SUGGESTIVE if lora.safety is None else max(lora.safety, Safety.SUGGESTIVE)
-        query = Query(prompt=text, safety=least, min_score=0.0)
-        # Its own vectors say better what it is than an encoding of its words would, and cost nothing.
-        own = self.memory.own(library)
-        consulted = wishes_only(own) if own is not None else None  # what is hidden stays hidden
-        asked = Ask(query, read(query), library.as_query(row), (), np.zeros(0, np.int64), row, consulted=consulted)
-        return now.pipeline.suggestions(asked, self._count(top), started, now.stage)
+        lora = self._catalog.details(now.lookup.find(name).id).lora
+        return self._answering.similar(now, lora, top, started)
 
     def table(self, query: Query) -> SignalTable:
         """All candidates for a query with every signal, for evaluation and training; rows are places in `loras`."""
         now = self._ready()
-        return now.pipeline.table(self._ask(now, query))[1]
+        return now.pipeline.table(self._answering.ask(now, query))[1]
 
     def strength(self, name: str, query: Query) -> Strength:
         """The suggested strength of one LoRA beside the query's active ones. Raises `UnknownLora`, `NotIndexed`."""
         now = self._ready()
-        return now.pipeline.strength(now.lookup.row(now.lookup.find(name).id), self._ask(now, query))
+        return now.pipeline.strength(now.lookup.row(now.lookup.find(name).id), self._answering.ask(now, query))
 
     def profile(self, project: str = "", since: float | None = None) -> Profile:
         """What the user's history says about them, see `history.profile`.
@@ -490,7 +417,7 @@ class Recommender:
         """
         from .profiling import profile
 
-        now = self._now
+        now = self._library.now
         return profile(self.memory, now.pipeline.library if now else None, project=project, since=since)
 
     def pipeline_of(self, library: Library, kept: Path | None = None) -> Pipeline:
@@ -505,54 +432,15 @@ class Recommender:
         return wanted and graphics is not None and graphics.free() > 2 * size
 
     def _ready(self) -> Ready:
-        now = self._now
+        now = self._library.now
         if now is None:
             raise NotIndexed(self._not_indexed())
         return now
-
-    def _answer(self, now: Ready, query: Query, top: int | None, started: float, lap: Lap) -> Suggestions:
-        for name in ("min_score", "diversity", "explore"):
-            value = getattr(query, name)
-            if value is not None and not 0 <= value <= 1:
-                raise UsageError(f"{name} is {value}; it must lie between 0 and 1")
-        count = self._count(top)
-        asked = self._ask(now, query, lap)
-        worded = asked.vectors is None and bool(asked.read.text)
-        return now.pipeline.suggestions(asked, count, started, "lexical" if worded else now.stage, lap)
-
-    def _ask(self, now: Ready, query: Query, lap: Lap = no_lap) -> Ask:
-        """Read and encode a query, and ask the history about it."""
-        library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
-        beside = self._beside if lap is no_lap and not self._closed.is_set() else None
-        asked = ask(query, library, now.lookup, self._encoders, own, lap, beside, now.pipeline.nearest)
-        if asked.vectors is None and library.vectors is not None and asked.read.text:
-            self._step_down_soon()
-        return asked
-
-    def _warm(self, now: Ready) -> None:
-        """Load the encoder beside what else a first answer waits for."""
-        model = now.pipeline.library.models.get("semantic")
-        if self._warmed is not now.pipeline and model and self._encoders.available and not self._closed.is_set():
-            self._warmed = now.pipeline
-            self._beside.submit(warm, self._encoders, model)
-
-    def _step_down_soon(self) -> None:
-        """A query could not be encoded: see in the background whether a smaller profile can be."""
-        moment = time.monotonic()
-        if self._encoders.may_step_down and moment - self._stepped > STEP_EVERY:
-            self._stepped = moment
-            self.start_refresh()
 
     def _not_indexed(self) -> str:
         if self.failure:
             return f"there is no index: {self.failure}"
         return "your LoRAs are not indexed yet; run `lorarec index --loras DIR` or wait for the index to be ready"
-
-    def _count(self, top: int | None) -> int:
-        count = self.settings.top if top is None else top
-        if not 1 <= count <= MOST:
-            raise UsageError(f"top is {count}; it must lie between 1 and {MOST}")
-        return count
 
     def encode(self, prompt: ReadPrompt) -> QueryVectors:
         """Encode a prompt for every lens. Raises `MissingPart` or `BadFile` if no encoder can be run."""

@@ -16,19 +16,10 @@ from .catalog.store import Catalog
 from .database import Database
 from .history.link import Links
 from .history.store import History, Policy
+from .history_types import Event, Generation, ImageFile, Impression, ShownLora, Use
+from .linking import Linking
 from .settings import Settings
-from .types import (
-    Cancelled,
-    Event,
-    Generation,
-    ImageFile,
-    Impression,
-    ProgressSink,
-    Query,
-    ShownLora,
-    Suggestions,
-    Use,
-)
+from .types import Cancelled, ProgressSink, Query, Suggestions
 
 if TYPE_CHECKING:
     from .history.harvest.harvest import HarvestReport
@@ -65,21 +56,13 @@ class Recorder:
         """
         self.user = user
         self.history = History(database, user, Policy(settings.history, settings.history_exclude))
-        self._catalog, self._settings, self._busy = catalog, settings, busy
-        self._roots = {root: number for number, root in enumerate(roots)}
-        self._links: tuple[int, Links] | None = None
+        self._settings, self._busy = settings, busy
+        self._linking = Linking(catalog, roots)
 
     @property
     def links(self) -> Links:
         """From names and hashes in images to installed LoRAs; built once per state of the catalogue."""
-        version = self._catalog.version()
-        kept = self._links
-        if kept is None or kept[0] != version:
-            loras = self._catalog.loras(include_missing=True)
-            loras.sort(key=lambda lora: self._roots.get(lora.root, len(self._roots)))
-            kept = (version, Links(loras))
-            self._links = kept
-        return kept[1]
+        return self._linking.links
 
     def record_generation(self, generation: Generation, images: Sequence[str] = ()) -> bool:
         """Remember what was just made, with the image files it gave; False if it may not be remembered.

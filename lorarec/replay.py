@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
+from .history_types import Event, EventKind, Impression, PastGeneration
 from .index.retrieve import QueryVectors
+from .knowledge import consult, gather
 from .library import Library
-from .own import Memories, clean, consult, own
+from .memories import Memories
 from .pipeline import Ask, Pipeline
-from .prompt.read import ReadPrompt, read
+from .prompt.read import ReadPrompt, clean, read
 from .rank.personal import inputs
 from .rank.train_personal import Choice, shorten
-from .types import Event, EventKind, Impression, PastGeneration, Query, Safety
+from .types import Query, Safety
 
 MOST = 400  # moments, the latest; each costs as much as a suggestion
 
@@ -77,7 +79,7 @@ def replay(
         encode: of a prompt.
         stop: asked before each moment; True ends it.
     """
-    known = own(remembered, library, {}, (), ())
+    knowledge = gather(remembered, library, {}, (), ())
     place = library.loras.place
     out: list[tuple[Moment, Choice]] = []
     for moment in asked:
@@ -89,9 +91,9 @@ def replay(
         prompt = read(query)
         vectors = encode(prompt)
         consulted = None
-        if known is not None:
+        if knowledge is not None:
             consulted = consult(
-                known,
+                knowledge,
                 library,
                 prompt.terms,
                 None if vectors is None else vectors.semantic,

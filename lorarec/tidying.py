@@ -13,7 +13,7 @@ from . import library as library_module
 from .catalog.store import Catalog
 from .index.vector_store import VectorStore, text_hash
 from .library import Texts
-from .own import clean
+from .prompt.read import clean
 from .types import Cancelled, Lora
 
 _log = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ class Tidying:
         Raises:
             StorageError: the database fails.
         """
-        own = {text_hash(text) for one in texts for text in library_module.every_text(one)}
+        described = {text_hash(text) for one in texts for text in library_module.every_text(one)}
         stored = self._store.count()
-        if stored - len(own) - self._others <= stored * _WORTH:
+        if stored - len(described) - self._others <= stored * _WORTH:
             return 0
         known = {lora.id: lora for lora in loras}
 
         def in_use() -> set[str] | None:
-            used = set(own)
+            used = set(described)
             for lora in self._catalog.loras(include_missing=True):
                 if stop():
                     return None
@@ -66,7 +66,7 @@ class Tidying:
 
         deleted = self._store.prune(in_use, stop)
         if not stop():
-            self._others = max(0, stored - deleted - len(own))
+            self._others = max(0, stored - deleted - len(described))
         if deleted:
             _log.info("%d vectors that nothing needs any more were deleted", deleted)
         return deleted

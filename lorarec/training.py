@@ -16,9 +16,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import library as library_module
-from . import own
+from . import memories
+from .history_types import PastGeneration, PastUse
 from .index.retrieve import QueryVectors
-from .own import Memories
+from .knowledge import consult, gather
+from .memories import Memories
 from .pipeline import Ask, Pipeline
 from .prompt.read import ReadPrompt, read
 from .prompt.terms import terms
@@ -26,7 +28,7 @@ from .rank.personal import inputs
 from .rank.signals import SIGNALS
 from .rank.train import Sample
 from .rank.train_personal import Choice, shorten
-from .types import Example, Lora, PastGeneration, PastUse, Query, Safety, SignalTable, Stats
+from .types import Example, Lora, Query, Safety, SignalTable, Stats
 
 COMPLETION_WEIGHT = 0.5  # of a prompt of which all LoRAs but one are given, beside the same prompt without any
 NEAR = 0.6  # Jaccard overlap of terms from which two prompts count as one
@@ -290,17 +292,17 @@ def remember(
         )
         for at, (prompt, made, strength) in enumerate(zip(person.past, person.made, person.strengths, strict=True))
     ]
-    told = own.read_prompts(past, None)
-    return own.build(past, told, library, library.loras.place, embed(told.texts), version="training")
+    told = memories.read_prompts(past, None)
+    return memories.build(past, told, library, library.loras.place, embed(told.texts), version="training")
 
 
 def with_past(ask: Ask, remembered: Memories, library: library_module.Library, active: list[int], upto: int) -> Ask:
     """The same question, asked by a person with a past, some LoRAs being active."""
-    known = own.own(remembered, library, {}, (), ())
-    if known is None:
+    knowledge = gather(remembered, library, {}, (), ())
+    if knowledge is None:
         return ask
-    consulted = own.consult(
-        known,
+    consulted = consult(
+        knowledge,
         library,
         ask.read.terms,
         None if ask.vectors is None else ask.vectors.semantic,

@@ -12,12 +12,13 @@ from msgspec.structs import replace
 from letters import LetterEncoder
 from lorarec import asking, sample
 from lorarec.encode.lender import Lender
+from lorarec.history_types import Event, EventKind
 from lorarec.index.lexical import LexicalIndex
 from lorarec.index.retrieve import Words
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.timings import Laps
-from lorarec.types import Active, Event, EventKind, Query, Suggestions
+from lorarec.types import Active, Query, Suggestions
 
 PROMPTS = ("a castle on a hill, watercolor", "1girl, white hair, lantern, snow", "", "qwertz asdf")
 PARTS = {

@@ -9,9 +9,10 @@ import pytest
 
 from lorarec.database import FILE
 from lorarec.errors import StorageError
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
-from lorarec.types import Event, EventKind, Generation, Query, Use
+from lorarec.types import Query
 
 WORDS = Settings(encoder_semantic="absent/encoder")
 

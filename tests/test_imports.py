@@ -14,7 +14,8 @@ CORE = ROOT / "lorarec"
 
 # From the bottom up. A module of a layer may import from its own and lower layers; siblings see only the base.
 BASE = {
-    *("types", "errors", "aside", "settings", "host", "graphics", "machine", "salvage", "database", "base_models"),
+    *("types", "history_types", "errors", "aside", "settings", "host", "graphics", "machine"),
+    *("database", "damage", "salvage", "locks", "base_models"),
     *("arrays", "batches", "lora_tags", "mapped", "meter", "paths", "recent", "timings"),
 }
 SIBLINGS = {"catalog", "encode", "prompt", "index", "rank", "measure", "history", "learn", "describe"}

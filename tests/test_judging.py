@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from lorarec import judging
 from lorarec.history.store import History
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.judging import AGAIN, FILE, Judged
 from lorarec.rank import personal
 from lorarec.rank.rerank import LEAST, Verdict
 from lorarec.recommender import Recommender
-from lorarec.types import Event, EventKind, Generation, Query, Use
+from lorarec.types import Query
 from words_only import WORDS_ONLY
 
 NAMES = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
@@ -109,19 +110,19 @@ def test_a_user_unlike_others_gets_weights_of_their_own(recommender: Recommender
     assert verdict.used and verdict.low is not None and verdict.low > 0
     assert verdict.own is not None and verdict.shared is not None and verdict.own > verdict.shared
     assert verdict.weights["age"] > SHIPPED["age"]
-    assert recommender.memory.judged() == found, "it is on file"
-    assert not recommender.memory.judgement_due()
+    assert recommender._judge.judged() == found, "it is on file"
+    assert not recommender._judge.due()
     make(recommender, 45, lambda number: NAMES[number % len(NAMES)], first=160)
-    assert recommender.memory.judgement_due()
+    assert recommender._judge.due()
 
 
 def test_half_a_replay_is_no_verdict(recommender: Recommender) -> None:
     make(recommender, 100, lambda number: NAMES[number % len(NAMES)])
-    judging.save(PASSED, recommender.memory._folder)
+    judging.save(PASSED, recommender.memory.folder)
     recommender._judge_if_due()
     answers = iter([False] * 20 + [True])
     found = recommender.judge(lambda: next(answers, False))
-    assert not found.verdict.used and recommender.memory.judged() == PASSED
+    assert not found.verdict.used and recommender._judge.judged() == PASSED
     assert recommender._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
 
 
@@ -152,9 +153,9 @@ def test_a_verdict_against_other_shared_weights_says_nothing(tmp_path: Path) -> 
 
 def test_it_is_judged_again_when_the_history_grew_or_the_shared_weights_changed(recommender: Recommender) -> None:
     make(recommender, LEAST - 1, lambda number: "alpha")
-    assert not judging.due(None, None) and not judging.due(None, recommender.memory._memories)
+    assert not judging.due(None, None) and not judging.due(None, recommender.memory.memories)
     make(recommender, 1, lambda number: "alpha", first=LEAST)
-    memories = recommender.memory._memories
+    memories = recommender.memory.memories
     assert judging.due(None, memories)
     assert not judging.due(replace(PASSED, occasions=LEAST), memories)
     assert not judging.due(replace(PASSED, occasions=int(LEAST / AGAIN) - 5), memories), "a few more prove nothing"
@@ -163,10 +164,17 @@ def test_it_is_judged_again_when_the_history_grew_or_the_shared_weights_changed(
 
 def test_a_verdict_on_file_ranks_in_the_next_process(roots: Path, tmp_path: Path) -> None:
     with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as first:
-        judging.save(PASSED, first.memory._folder)
+        judging.save(PASSED, first.memory.folder)
         assert first._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
     with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as second:
         assert second._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
-        judging.forget(second.memory._folder)
+        judging.forget(second.memory.folder)
         second._judge_if_due()
         assert second._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
+
+
+def test_with_the_history_off_the_verdict_rests(roots: Path, tmp_path: Path) -> None:
+    with Recommender.open([roots], tmp_path / "data", settings=replace(WORDS_ONLY, history=False)) as off:
+        judging.save(PASSED, off.memory.folder)
+        off._judge_if_due()
+        assert off._personal._weights.tolist() == personal.vector(SHIPPED).tolist()

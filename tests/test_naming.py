@@ -8,9 +8,9 @@ import pytest
 
 from lorarec.errors import UnknownLora
 from lorarec.history.adding import UsageCount
+from lorarec.history_types import Generation, Use
 from lorarec.naming import remembered
 from lorarec.recommender import Recommender
-from lorarec.types import Generation, Use
 
 
 def test_what_images_and_other_tools_named_is_a_name(tmp_path: Path, mini_library: Path) -> None:

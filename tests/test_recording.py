@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from lorarec import recording, remembering
+from lorarec import recording, watching
 from lorarec.errors import UsageError
 from lorarec.history.adding import UsageCount
+from lorarec.history_types import Event, EventKind, ImageFile, OutcomeKind, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Active, Event, EventKind, ImageFile, OutcomeKind, Query, Suggestion, Suggestions, Use
+from lorarec.types import Active, Query, Suggestion, Suggestions
 from traces import generation, left_of
 from words_only import WORDS_ONLY
 
@@ -75,8 +76,8 @@ def test_users_of_one_data_folder_know_nothing_of_each_other(open_as: Open, tmp_
     assert (history.past(), history.events(), history.impressions()) == ([], [], {})
     assert (history.opinions(), history.hidden(), history.usage()) == ({}, frozenset(), [])
     derived = left_of(tmp_path / "data" / "index", "xyzzy")
-    assert derived and {path.parent.parent.name for path in derived} == {anna.memory._folder.name}
-    assert bert.memory._folder.name != anna.memory._folder.name
+    assert derived and {path.parent.parent.name for path in derived} == {anna.memory.folder.name}
+    assert bert.memory.folder.name != anna.memory.folder.name
 
 
 def test_what_one_user_deletes_the_other_keeps(open_as: Open, tmp_path: Path) -> None:
@@ -98,8 +99,8 @@ def test_of_nobody_nothing_is_recorded_not_even_a_wish(open_as: Open, tmp_path: 
     for kind in EventKind:
         assert wish(nobody, kind, "alpha", prompt="xyzzy") is None
     nobody.learn()
-    assert nobody.memory.own(nobody._now.pipeline.library) is None  # type: ignore[union-attr]
-    assert left_of(tmp_path / "data", "xyzzy") == [] and not nobody.memory._folder.exists()
+    assert nobody.memory.knowledge(nobody._library.now.pipeline.library) is None  # type: ignore[union-attr]
+    assert left_of(tmp_path / "data", "xyzzy") == [] and not nobody.memory.folder.exists()
     with pytest.raises(UsageError):
         nobody.memory.harvest([tmp_path])
     assert nobody.memory.delete(everything=True).generations == 0
@@ -202,7 +203,7 @@ def test_the_chance_of_being_shown_is_kept(open_as: Open) -> None:
 
 
 def test_events_point_to_the_answer_and_wishes_count_at_once(open_as: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembering, "LEARN_EVERY", float("inf"))
+    monkeypatch.setattr(watching, "LEARN_EVERY", float("inf"))
     here = open_as()
     ask(here)
     number = here.memory.record_shown(Query(prompt="x"), here.recommend(Query(prompt="neon city", min_score=0.0)))
@@ -250,8 +251,8 @@ def test_of_several_tools_that_counted_the_one_that_counted_most_is_believed(ope
     memory.history.add_usage("three", [UsageCount(Use(name="nobody"), 70)], memory.links)
     memory.record_generation(generation("x"))
     here.learn()
-    assert memory._memories is not None
-    counted = memory._memories.past.counted
+    assert memory.memories is not None
+    counted = memory.memories.past.counted
     rows = {lora.stem: row for row, lora in enumerate(here.loras())}
     assert {name: counted[row] for name, row in rows.items()} == {"alpha": 9, "bravo": 2, "charlie": 0, "delta": 0}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lorarec import replay as module
+from lorarec.history_types import Event, EventKind, Generation, Impression, PastGeneration, ShownLora, Use
 from lorarec.rank.personal import INPUTS
 from lorarec.recommender import Recommender
 from lorarec.replay import Moment, moments, replay
-from lorarec.types import Event, EventKind, Generation, Impression, PastGeneration, ShownLora, Use
 from traces import NOW, remembered
 from words_only import WORDS_ONLY
 
@@ -109,8 +109,8 @@ def make(recommender: Recommender, told: Sequence[tuple[str, str]], first: int =
 
 
 def asked_again(recommender: Recommender, told: Sequence[Moment], stop: Callable[[], bool] = lambda: False) -> list:
-    now = recommender._now
-    memories = recommender.memory._memories
+    now = recommender._library.now
+    memories = recommender.memory.memories
     assert now is not None and memories is not None
     return replay(told, memories, now.pipeline.library, now.pipeline, lambda prompt: None, stop)
 

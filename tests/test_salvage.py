@@ -12,10 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from lorarec.database import FILE, NEW, SUSPECT, open_database
+from lorarec.damage import SUSPECT, new_name
+from lorarec.database import FILE, open_database
 from lorarec.errors import StorageError
 from lorarec.history.store import History
-from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, OutcomeKind, ShownLora, Use
+from lorarec.history_types import (
+    Event,
+    EventKind,
+    Generation,
+    ImageFile,
+    Impression,
+    Linked,
+    OutcomeKind,
+    ShownLora,
+    Use,
+)
 
 REPO = Path(__file__).resolve().parents[1]
 COUNT = 400
@@ -171,25 +182,25 @@ def test_killed_while_it_begins_anew(data: Path, moment: str) -> None:
     (data / SUSPECT).touch()
     code = f"""
 import os, pathlib, sys
-from lorarec import database
+from lorarec import damage, database
 if {moment!r} == "rename":
-    done = database._set_aside
+    done = damage._set_aside
     def killed(path):
         done(path)
         os._exit(9)
-    database._set_aside = killed
+    damage._set_aside = killed
 else:
-    setattr(database, {moment!r}, lambda *_: os._exit(9))
+    setattr(damage, {moment!r}, lambda *_: os._exit(9))
 database.open_database(pathlib.Path(sys.argv[1]))
 """
     done = subprocess.run([sys.executable, "-c", code, str(data)], cwd=REPO, check=False)
     assert done.returncode == 9
-    assert (data / NEW).exists()
+    assert new_name(data / FILE).exists()
     with open_database(data) as database:
         saved = numbers(History(database))
         assert COUNT - 60 < len(saved) < COUNT
         assert database.check() == "ok"
-    assert len(list(sets_aside(data))) == 1 and not (data / NEW).exists()
+    assert len(list(sets_aside(data))) == 1 and not new_name(data / FILE).exists()
 
 
 def test_no_history_no_rows(tmp_path: Path) -> None:

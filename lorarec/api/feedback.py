@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from .. import base_models
 from ..errors import UsageError
+from ..history_types import Event, EventKind, Impression, ShownLora
 from ..naming import can_take_back
-from ..types import Event, EventKind, Impression, ShownLora
 from .fields import Id, Name, Nothing, Number, Prompt, Share, StrengthValue
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..history.deleting import Deleted
 from ..history.reading import Counts
 from ..history.statements import Profile
-from ..types import PastGeneration
+from ..history_types import PastGeneration
 from . import settings
 from .fields import Moment, Name, Nothing
 from .wire import Refused, Request, Response, encode

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from .. import own
 from ..batches import insert
 from ..database import open_database
 from ..history.harvest.base_model import with_base_model
@@ -22,11 +21,13 @@ from ..history.rows import touch
 from ..history.schema import tables
 from ..history.store import History
 from ..history.tally import Tally
+from ..history_types import Event, EventKind, Generation, ImageFile, OutcomeKind
 from ..index.vector_store import VectorStore, text_hash
 from ..measure import images, speed, synthetic, synthetic_past
 from ..measure.speed import Measured, seconds
+from ..prompt.read import clean
 from ..recommender import Recommender
-from ..types import Active, Encoder, Event, EventKind, Generation, ImageFile, OutcomeKind, Query
+from ..types import Active, Encoder, Query
 from .bench_suggest import TOKENS
 from .bench_suite import EXAMPLES, Suite, catalogued, token_counter
 
@@ -209,7 +210,7 @@ def _remember(recommender: Recommender, data: Path, encoder: Encoder, made: Sequ
                 if number % 10 == 0
             ]
         )
-    texts = list(dict.fromkeys(own.clean(one.prompt) for one in made if one.prompt))
+    texts = list(dict.fromkeys(clean(one.prompt) for one in made if one.prompt))
     with open_database(data) as database:
         hashes = [text_hash(text) for text in texts]
         VectorStore(database).put(encoder.model_id, hashes, synthetic_past.vectors(texts, encoder.encode))

@@ -29,9 +29,9 @@ from ..measure.metrics import Interval
 from ..measure.protocol import TASKS, TOP, Plan, Setup
 from ..measure.protocol import run as run_protocol
 from ..measure.users import User, points, simulate, usable
-from ..own import clean
 from ..present import print_json
 from ..progress import progress
+from ..prompt.read import clean
 from ..rank.blend import Model, shipped
 from ..rank.rerank import Verdict
 from ..settings import Settings

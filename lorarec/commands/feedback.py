@@ -16,9 +16,9 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import NotIndexed, UnknownLora, UsageError
+from ..history_types import Event, EventKind
 from ..naming import can_take_back
 from ..present import plain, print_json, remark
-from ..types import Event, EventKind
 from .arguments import add_json
 from .common import opened, own_command
 

@@ -34,8 +34,8 @@ from .common import change_settings, opened, own_command
 from .moments import since, until
 
 if TYPE_CHECKING:
+    from ..history_types import PastGeneration
     from ..recommender import Recommender
-    from ..types import PastGeneration
 
 LIMIT = 20  # generations shown unless asked otherwise
 LONGEST = 160  # characters of a prompt in the table; --json prints all

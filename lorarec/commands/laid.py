@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import base_models
+from ..history_types import Generation, Use
 from ..library import texts_of
 from ..measure.bench_data import Bench, Label, Row
 from ..measure.lay import lay
@@ -20,7 +21,7 @@ from ..rank import personal
 from ..rank.blend import FoldScorer, shipped
 from ..rank.personal import Personal
 from ..settings import Settings
-from ..types import Active, Generation, ProgressSink, Query, Safety, Use
+from ..types import Active, ProgressSink, Query, Safety
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
@@ -55,9 +56,11 @@ class Laid:
         if self._folds is not None:
             scorer = Personal(FoldScorer(shipped(), folds), personal.shipped(), folds)
         user = None if setup.past is None else f"evaluate {uuid.uuid4().hex}"  # a past must not know its own future
-        recommender = Recommender.open([folder], self._work, settings=self._settings, scorer=scorer, user=user)
+        recommender = Recommender.open(
+            [folder], self._work, settings=self._settings, scorer=scorer, user=user, keep_vectors=True
+        )
         try:
-            recommender.refresh(self._meter, tidy=False)  # vectors of the benchmark's prompts stay
+            recommender.refresh(self._meter)
             if self._folds is not None:
                 folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
             opened = OpenLibrary(recommender, laid, self._meter)
@@ -66,7 +69,7 @@ class Laid:
             yield opened
         finally:
             if user is not None:
-                recommender.memory.delete(everything=True, vectors=False)
+                recommender.memory.delete(everything=True)
             recommender.close()
 
 

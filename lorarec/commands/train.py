@@ -56,10 +56,11 @@ def run(args: argparse.Namespace) -> int:
         if args.only in (None, "background"):
             _write_background(bench, out)
         index = lay(bench, work / "loras", examples=1000)
-        recommender = Recommender.open([work / "loras"], work / "data")
+        # A kept work folder has what an earlier run encoded.
+        recommender = Recommender.open([work / "loras"], work / "data", keep_vectors=True)
         try:
             _say("indexing the corpus")
-            recommender.refresh(tidy=False)  # a kept work folder has what an earlier run encoded
+            recommender.refresh()
             loras = {
                 index[lora.path]: recommender.details(lora.id).lora
                 for lora in recommender.loras()
@@ -239,7 +240,7 @@ def _simulated(bench: Bench, loras: dict[str, Any], recommender: Recommender, ar
     from ..history.clusters import assign, kmeans
     from ..library import texts_of
     from ..measure import users
-    from ..own import clean
+    from ..prompt.read import clean
     from ..training import Person, Prompt
 
     rows = users.usable(bench)

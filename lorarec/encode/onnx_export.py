@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..database import file_lock
 from ..errors import BadFile, MissingPart, StorageError
+from ..locks import file_lock
 from .models import WEIGHTS, ModelFolder
 from .onnx_graph import write
 from .tokenize import Tokenizer, fill

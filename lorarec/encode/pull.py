@@ -22,8 +22,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from ..database import file_lock
 from ..errors import MissingPart, StorageError, UsageError
+from ..locks import file_lock
 from ..types import Cancelled, Progress, ProgressSink
 from .models import WEIGHTS, remedy
 

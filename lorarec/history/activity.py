@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..types import PastGeneration
+from ..history_types import PastGeneration
 
 SESSION_GAP = 45 * 60.0  # seconds without a generation that end a session: longer than a slow video, shorter than lunch
 OTHER_PROJECTS = 0.1  # weight of a generation of another project: ten of them move a share as much as one of its own
@@ -69,7 +69,7 @@ class Activity(Struct, frozen=True):
     generations: tuple[PastGeneration, ...]
     places: Numbers  # where each stood in the input, shape (n,)
     made: Floats  # seconds since the epoch, NaN = not known
-    own: NDArray[np.bool_]  # belongs to the project; all do if none is named
+    in_project: NDArray[np.bool_]  # belongs to the project; all do if none is named
     session: Numbers  # number of its session; undated ones share session 0
     sessions: int  # how many there are
     mass: Floats  # its share of its session, times `OTHER_PROJECTS` if it belongs to another project
@@ -89,16 +89,16 @@ class Activity(Struct, frozen=True):
         with np.errstate(invalid="ignore"):
             begins = (np.diff(made) > SESSION_GAP) | (np.isnan(made[:-1]) & np.isfinite(made[1:]))
         session = np.concatenate([[0], np.cumsum(begins)]).astype(np.int64)[: len(made)]
-        own = np.asarray([not project or one.project == project for one in generations], np.bool_)
+        in_project = np.asarray([not project or one.project == project for one in generations], np.bool_)
         size = np.bincount(session, minlength=1)
         return cls(
             generations=generations,
             places=np.asarray(places, np.int64),
             made=made,
-            own=own,
+            in_project=in_project,
             session=session,
             sessions=int(session[-1]) + 1 if len(session) else 0,
-            mass=np.where(own, 1.0, OTHER_PROJECTS) / size[session],
+            mass=np.where(in_project, 1.0, OTHER_PROJECTS) / size[session],
             loras=Incidence.of([use.lora for use in one.loras if use.lora] for one in generations),
         )
 

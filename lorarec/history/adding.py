@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from ..batches import chunks, insert
-from ..types import Event, Generation, ImageFile, Impression, Linked, Linker, Use
+from ..history_types import Event, Generation, ImageFile, Impression, Linked, Linker, Use
 from . import derived, images
 from .rows import generation_row, keys, named, number, text, touch, use_row, whole
 from .schema import tables

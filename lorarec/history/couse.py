@@ -33,12 +33,13 @@ def pairs(activity: Activity, partners: Mapping[str, str], name_of: Callable[[st
     stacks: dict[tuple[int, frozenset[str]], bool] = {}  # (session, LoRAs) -> whether of the project
     together: Counter[tuple[str, str]] = Counter()
     in_sessions: dict[tuple[str, str], set[int]] = {}
-    for one, own, session in zip(activity.generations, activity.own.tolist(), activity.session.tolist(), strict=True):
+    inside, sessions = activity.in_project.tolist(), activity.session.tolist()
+    for one, in_project, session in zip(activity.generations, inside, sessions, strict=True):
         stack = frozenset(use.lora for use in one.loras if use.lora)
         if not stack or len(stack) > LARGEST_STACK:
             continue
-        stacks[session, stack] = stacks.get((session, stack), False) or own
-        if own:
+        stacks[session, stack] = stacks.get((session, stack), False) or in_project
+        if in_project:
             for pair in combinations(sorted(stack), 2):
                 together[pair] += 1
                 in_sessions.setdefault(pair, set()).add(session)
@@ -66,18 +67,18 @@ def _told_apart(
     both: Counter[tuple[str, str]] = Counter()
     mass: dict[str, float] = defaultdict(float)  # both again, with the weak rest
     mass_of_both: dict[tuple[str, str], float] = defaultdict(float)
-    for (_, stack), own in stacks.items():
-        weight = 1.0 if own else OTHER_PROJECTS
+    for (_, stack), in_project in stacks.items():
+        weight = 1.0 if in_project else OTHER_PROJECTS
         found = [pair for pair in combinations(sorted(stack), 2) if pair in wanted]
         for lora in stack:
             mass[lora] += weight
         for pair in found:
             mass_of_both[pair] += weight
-        if own:
+        if in_project:
             alone.update(stack)
             both.update(found)
     total = sum(stacks.values())
-    whole = sum(1.0 if own else OTHER_PROJECTS for own in stacks.values())
+    whole = sum(1.0 if in_project else OTHER_PROJECTS for in_project in stacks.values())
     believed = discoveries([at_least(both[a, b], alone[a], alone[b], total) for a, b in candidates])
     kept: list[Pair] = []
     for (a, b), believe in zip(candidates, believed, strict=True):

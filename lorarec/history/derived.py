@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..batches import chunks
-from ..types import OutcomeKind
+from ..history_types import OutcomeKind
 from .images import put_outcomes
 from .rows import fetch, touch
 from .schema import tables

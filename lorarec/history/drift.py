@@ -42,7 +42,7 @@ def changes(
         name_of: catalogue id -> what to call it.
     """
     quarter = np.asarray([time.year * 4 + (time.month - 1) // 3 if time else -1 for time in local], np.int64)
-    quarter[~activity.own] = -1
+    quarter[~activity.in_project] = -1
     # A session over midnight of New Year belongs to where it began.
     of_session = np.full(activity.sessions, -1, np.int64)
     for row in np.flatnonzero(quarter >= 0)[::-1]:
@@ -52,7 +52,7 @@ def changes(
     if len(compared) < 2:
         why = f"needs two quarters of a year with {LEAST_SESSIONS} sessions each; there are {len(compared)}"
         return (), [NotYet(about="changes", why=why)]
-    mass = np.where(activity.own, activity.mass, 0.0)
+    mass = np.where(activity.in_project, activity.mass, 0.0)
     found: list[tuple[float, Change]] = []
     for kind, items, call in (
         ("LoRAs", activity.loras, name_of),

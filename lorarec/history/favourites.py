@@ -36,14 +36,15 @@ def favourites(
         name_of: catalogue id -> what to call it.
         now: seconds since the epoch.
     """
-    items, own = activity.loras, activity.own
+    items, in_project = activity.loras, activity.in_project
     age = np.maximum(now - activity.made, 0.0)
-    uses = items.sums(own.astype(np.float64))
-    recent = items.sums(np.where(own, 1.0, OTHER_PROJECTS) * np.where(activity.dated, 0.5 ** (age / HALF_LIFE), 0.0))
-    sessions = items.sessions(activity.session, own)
+    uses = items.sums(in_project.astype(np.float64))
+    mass = np.where(in_project, 1.0, OTHER_PROJECTS)
+    recent = items.sums(mass * np.where(activity.dated, 0.5 ** (age / HALF_LIFE), 0.0))
+    sessions = items.sessions(activity.session, in_project)
     spans = _spans(activity, now)
     last = np.full(len(items.names), -np.inf)
-    np.maximum.at(last, items.item, np.where(own & activity.dated, activity.made, -np.inf)[items.row])
+    np.maximum.at(last, items.item, np.where(in_project & activity.dated, activity.made, -np.inf)[items.row])
     trends = _trends(activity, now)
     kept, images, liked = _outcomes(activity)
     found = [
@@ -77,14 +78,14 @@ def _spans(activity: Activity, now: float) -> NDArray[np.int64]:
     items = activity.loras
     with np.errstate(invalid="ignore"):
         number = SPANS - 1 - np.floor(np.maximum(now - activity.made, 0.0) / SPAN)
-    inside = (activity.own & activity.dated & (number >= 0))[items.row]
+    inside = (activity.in_project & activity.dated & (number >= 0))[items.row]
     cells = items.item[inside] * SPANS + number[items.row][inside].astype(np.int64)
     return np.bincount(cells, minlength=len(items.names) * SPANS).reshape(-1, SPANS)
 
 
 def _trends(activity: Activity, now: float) -> list[str]:
     """For each LoRA whether its share of sessions changed between the time before and the last half-life."""
-    items, dated = activity.loras, activity.own & activity.dated
+    items, dated = activity.loras, activity.in_project & activity.dated
     with np.errstate(invalid="ignore"):
         lately = dated & (activity.made > now - HALF_LIFE)
     before = dated & ~lately
@@ -109,10 +110,10 @@ def _trends(activity: Activity, now: float) -> list[str]:
 
 def _outcomes(activity: Activity) -> tuple[list[float | None], Floats, Floats]:
     """Kept share, images it is counted from and liked images of each LoRA."""
-    own, items = activity.own, activity.loras
+    in_project, items = activity.in_project, activity.loras
 
     def column(values: list[int]) -> Floats:
-        return np.where(own, np.asarray(values, np.float64), 0.0)
+        return np.where(in_project, np.asarray(values, np.float64), 0.0)
 
     images = column([max(one.images, 0) for one in activity.generations])
     deleted = column([min(max(one.deleted, 0), max(one.images, 0)) for one in activity.generations])

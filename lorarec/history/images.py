@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..batches import chunks, insert
-from ..types import ImageFile, OutcomeKind
+from ..history_types import ImageFile, OutcomeKind
 from .rows import fetch, text, touch
 from .schema import tables
 

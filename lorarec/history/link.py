@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from ..history_types import Linked, Use
 from ..paths import folded, without_extension
-from ..types import Linked, Lora, Use
+from ..types import Lora
 
 LEAST = 8  # hex digits a hash must have to say anything
 NOTHING = "e3b0c442"  # SHA-256 of nothing begins so: a tool hashed a range that the file does not have

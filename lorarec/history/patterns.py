@@ -43,7 +43,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], int, Callable[[datetime], int]]] = {
 
 def sessions_of(activity: Activity) -> Sessions | None:
     """The usual session of the project; None if there are too few."""
-    which = activity.own & activity.dated
+    which = activity.in_project & activity.dated
     numbers, starts, counts = np.unique(activity.session[which], return_index=True, return_counts=True)
     if len(numbers) < LEAST_SESSIONS:
         return None
@@ -59,7 +59,7 @@ def local_times(activity: Activity, zone: tzinfo | None) -> list[datetime | None
 
 def time_patterns(activity: Activity, local: list[datetime | None]) -> tuple[tuple[TimePattern, ...], list[NotYet]]:
     """The patterns there is evidence for, and what cannot be looked for yet."""
-    which = activity.own & activity.dated
+    which = activity.in_project & activity.dated
     times = [time for time, wanted in zip(local, which.tolist(), strict=True) if time is not None and wanted]
     session = activity.session[which]
     n = len(np.unique(session))

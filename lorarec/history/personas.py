@@ -44,7 +44,7 @@ def personas(
     if vectors is None:
         return (), [NotYet(about="personas", why="needs a text encoder; see `lorarec models`")]
     with np.errstate(invalid="ignore"):
-        known = activity.own & (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 0.1)
+        known = activity.in_project & (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 0.1)
     row_of = {one.prompt: row for row, one in enumerate(activity.generations) if known[row]}
     distinct = np.asarray(sorted(row_of.values()), np.int64)
     if len(distinct) < LEAST_PROMPTS:

@@ -57,12 +57,12 @@ def _compare(
     activity: Activity, items: Incidence, ordinary: Mapping[str, float], of: NDArray[np.bool_]
 ) -> Iterator[Preference]:
     """Every item in enough sessions. ``of``: the generations of which something is known, shape (n,)."""
-    sessions = activity.count_sessions(of & activity.own)
+    sessions = activity.count_sessions(of & activity.in_project)
     if sessions < LEAST_SESSIONS:
         return
     whole = float(activity.mass[of].sum())
     parts = items.sums(activity.mass)
-    for name, part, n in zip(items.names, parts, items.sessions(activity.session, activity.own), strict=True):
+    for name, part, n in zip(items.names, parts, items.sessions(activity.session, activity.in_project), strict=True):
         if n < LEAST_EACH:
             continue
         expected = ordinary.get(name)

@@ -14,7 +14,8 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from ..types import Lora, PastGeneration
+from ..history_types import PastGeneration
+from ..types import Lora
 from . import couse, patterns
 from . import favourites as favourites_
 from . import strengths as strengths_
@@ -143,16 +144,16 @@ def _stem(name: str) -> str:
 
 
 def _totals(activity: Activity, loras: Sequence[Lora], ever: Collection[str]) -> Totals:
-    own = [one for one, wanted in zip(activity.generations, activity.own.tolist(), strict=True) if wanted]
-    made = activity.made[activity.own & activity.dated]
+    inside = [one for one, wanted in zip(activity.generations, activity.in_project.tolist(), strict=True) if wanted]
+    made = activity.made[activity.in_project & activity.dated]
     used = sum(lora.id in ever for lora in loras)
     return Totals(
-        generations=len(own),
-        images=sum(one.images for one in own),
-        with_loras=sum(bool(one.loras) for one in own),
-        unlinked=sum(not use.lora for one in own for use in one.loras),
-        undated=len(own) - len(made),
-        other_generations=len(activity.generations) - len(own),
+        generations=len(inside),
+        images=sum(one.images for one in inside),
+        with_loras=sum(bool(one.loras) for one in inside),
+        unlinked=sum(not use.lora for one in inside for use in one.loras),
+        undated=len(inside) - len(made),
+        other_generations=len(activity.generations) - len(inside),
         first=float(made.min()) if len(made) else None,
         last=float(made.max()) if len(made) else None,
         installed=len(loras),
@@ -163,11 +164,11 @@ def _totals(activity: Activity, loras: Sequence[Lora], ever: Collection[str]) ->
 
 def _notes(activity: Activity, project: str, since: float | None, past: Sequence[PastGeneration]) -> Iterator[str]:
     """How it was counted, where that is not plain."""
-    own = int(activity.own.sum())
-    if project and own:
-        others = len(activity.generations) - own
+    count = int(activity.in_project.sum())
+    if project and count:
+        others = len(activity.generations) - count
         yield (
-            f"{own:,} generations of this project count fully; {others:,} others shift the shares a little "
+            f"{count:,} generations of this project count fully; {others:,} others shift the shares a little "
             f"(each counts {OTHER_PROJECTS:g}) but no number n"
         )
     elif project:

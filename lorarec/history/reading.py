@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from ..batches import chunks
-from ..types import Event, EventKind, Impression, OutcomeKind, PastGeneration, PastUse, ShownLora
+from ..history_types import Event, EventKind, Impression, OutcomeKind, PastGeneration, PastUse, ShownLora
 from .images import LIKED
 from .rows import fetch
 from .schema import tables

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..batches import insert
-from ..types import Generation, Linked, Use
+from ..history_types import Generation, Linked, Use
 from .schema import tables
 
 if TYPE_CHECKING:

@@ -18,16 +18,7 @@ from msgspec.structs import replace
 
 from ..database import Database
 from ..errors import StorageError, UsageError
-from ..types import (
-    Event,
-    EventKind,
-    Generation,
-    ImageFile,
-    Impression,
-    Linker,
-    OutcomeKind,
-    PastGeneration,
-)
+from ..history_types import Event, EventKind, Generation, ImageFile, Impression, Linker, OutcomeKind, PastGeneration
 from . import adding, deleting, derived, images, reading
 from .adding import Added, UsageCount
 from .deleting import Deleted

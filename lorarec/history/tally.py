@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ..types import Linked, Linker, Use
+from ..history_types import Linked, Linker, Use
 
 SHOWN = 20  # names a report lists
 

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..types import PastGeneration
+from ..history_types import PastGeneration
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -73,7 +73,7 @@ def lay_out(
     Args:
         past: generations, oldest first.
         place: catalogue id -> library row.
-        prompts: prompt as written -> its number in the index of own prompts.
+        prompts: prompt as written -> its number in the index of past prompts.
         count: number of LoRAs in the library.
         project: the project in hand; "" = none, all count alike.
         counted: catalogue id -> uses that other tools counted.

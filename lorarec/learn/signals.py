@@ -52,7 +52,7 @@ NAMES: tuple[str, ...] = (
 
 
 class Near(Protocol):
-    """How near every own prompt is to the query, see `index.own_prompts.Nearness`."""
+    """How near every past prompt is to the query, see `index.prompts.Nearness`."""
 
     @property
     def words(self) -> Floats:
@@ -91,7 +91,7 @@ class Evidence:
 
         Args:
             past: the history beside the library.
-            near: nearness of the own prompts.
+            near: nearness of the past prompts.
             content: what the library says.
             active: rows of LoRAs in use.
             base_model: canonical, "" = unknown.

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..types import Event, EventKind
+from ..history_types import Event, EventKind
 from .past import HALF_LIFE, by_place
 
 Floats = NDArray[np.float32]

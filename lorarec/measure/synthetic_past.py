@@ -12,7 +12,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Generation, Use
+from ..history_types import Generation, Use
 from .synthetic import prompt
 
 Floats = NDArray[np.float32]

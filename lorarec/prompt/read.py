@@ -1,4 +1,7 @@
-"""A query's texts -> what retrieval asks for: clean text, comma chunks with weights, weighted terms."""
+"""A query's texts -> what retrieval asks for: clean text, comma chunks with weights, weighted terms.
+
+Prompts of the past are read more plainly, without attention: `clean` and `weigh`.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,16 @@ def read(query: Query) -> ReadPrompt:
         unwanted=unwanted,
         active=tuple(Active(name, weight) for name, weight in positive.loras),
     )
+
+
+def clean(prompt: str) -> str:
+    """A prompt as the encoder reads it."""
+    return parse(prompt).text
+
+
+def weigh(text: str) -> dict[str, float]:
+    """The terms of a clean prompt, each with how much it says among ordinary prompts."""
+    return {term: importance(term) for term in terms(text)}
 
 
 @cache

@@ -29,8 +29,8 @@ _SLIDER_RANGE = (-2.0, 2.0)
 MOST_LOAD = 1.8  # log stack load beyond which no image was seen
 USUAL = 0.8  # strength of one LoRA, the unit of stack load
 _ONE_USE = 3.0  # uses that one at the very same prompt may stand for against the shrinkage
-SHRINK = 8.0  # uses that the user's own strengths are shrunk by
-_OWN_SPEAKS = 3  # uses from which the user's own strengths are named as the source
+SHRINK = 8.0  # uses that the user's past strengths are shrunk by
+_PAST_SPEAKS = 3  # uses from which the user's past strengths are named as the source
 _QUARTILES = 8  # uses from which quartiles mean something
 _LEAST, _LIMIT = 0.1, 2.0  # of what the formula may say where the author sets no bounds
 
@@ -42,7 +42,7 @@ class Shown(Struct, frozen=True, gc=False):
     median: float = 0.0
 
 
-class Own(Struct, frozen=True):
+class PastStrengths(Struct, frozen=True):
     """How the user used one LoRA before; all of shape (u,)."""
 
     strengths: Floats
@@ -63,8 +63,8 @@ class Own(Struct, frozen=True):
         """The range: the user's own quartiles, grown to hold the value; what others set stays outside it."""
         if len(self.strengths) < _QUARTILES:
             return min(low, value), max(high, value)
-        own_low, own_high = (float(edge) for edge in np.quantile(self.strengths, (0.25, 0.75)))
-        return min(own_low, value), max(own_high, value)
+        usual_low, usual_high = (float(edge) for edge in np.quantile(self.strengths, (0.25, 0.75)))
+        return min(usual_low, value), max(usual_high, value)
 
 
 def weighted_median(values: Doubles, weights: Floats) -> float:
@@ -122,7 +122,9 @@ def stack_load(active: Sequence[Active]) -> float:
     return float(np.log1p(sum(abs(lora.strength) for lora in active if np.isfinite(lora.strength)) / USUAL))
 
 
-def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, own: Own | None = None) -> Strength:
+def suggest(
+    lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, past: PastStrengths | None = None
+) -> Strength:
     """The strength of one LoRA beside those already active.
 
     Args:
@@ -130,7 +132,7 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
         shown: strengths in its example images.
         active: what is in the stack.
         curve: the fitted numbers.
-        own: how the user used it before; None: never.
+        past: how the user used it before; None: never.
     """
     user = _first(lora, Origin.USER)
     author = _first(lora, Origin.AUTHOR)
@@ -147,11 +149,11 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
         if low is None:
             low = value if high is None else min(value, high)
         high = max(value, low) if high is None else high
-        return _fixed(value, clip, low, high, "fixed: sets the sampling speed", active, own)
+        return _fixed(value, clip, low, high, "fixed: sets the sampling speed", active, past)
     if lora.role is Role.SLIDER:
         low = min(_SLIDER_RANGE[0], high or 0.0) if low is None else low
         high = max(_SLIDER_RANGE[1], low) if high is None else high
-        return _fixed(stated if stated is not None else 1.0, clip, low, high, "slider", active, own)
+        return _fixed(stated if stated is not None else 1.0, clip, low, high, "slider", active, past)
     # The stack curve was seen on SD 1.5; other bases get half of it as a weak prior.
     same = lora.base_model is None or lora.base_model.name.startswith("SD 1")
     advised = stated if stated is not None else shown.median if shown.count else 0.0
@@ -162,8 +164,8 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
         return np.maximum(curve.predict(shown, stated, loads if same else loads / 2), _LEAST)
 
     value = float(expected(np.asarray([stack_load(active)]))[0])
-    if own is not None and len(own.strengths):
-        value += own.residual(expected)
+    if past is not None and len(past.strengths):
+        value += past.residual(expected)
     value = round(min(max(value, -_LIMIT), _LIMIT) * 20) / 20
     seen_low, seen_high = _spread(lora, value)
     if low is None:
@@ -171,9 +173,9 @@ def suggest(lora: Lora, shown: Shown, active: Sequence[Active], curve: Curve, ow
     if high is None:
         high = max(seen_high, low)
     source = _source(shown, author, active)
-    if own is not None and len(own.strengths) >= _OWN_SPEAKS:
-        low, high = own.spread(value, low, high)
-        source = _own_source(own, active)
+    if past is not None and len(past.strengths) >= _PAST_SPEAKS:
+        low, high = past.spread(value, low, high)
+        source = _past_source(past, active)
     if clip is not None and stated:
         clip *= min(max(value, low), high) / stated  # lowered or raised as the model's strength is
     return _within(value, clip, low, high, source)
@@ -186,14 +188,14 @@ def _fixed(
     high: float,
     source: str,
     active: Sequence[Active],
-    own: Own | None,
+    past: PastStrengths | None,
 ) -> Strength:
     """A strength that the stack does not move; only the user's own use does."""
-    if own is None or len(own.strengths) < _OWN_SPEAKS:
+    if past is None or len(past.strengths) < _PAST_SPEAKS:
         return _within(value, clip, low, high, source)
     plain = value
-    value = round((value + own.residual(lambda loads: np.full_like(loads, plain))) * 20) / 20
-    return _within(value, clip, min(low, value), max(high, value), _own_source(own, active))
+    value = round((value + past.residual(lambda loads: np.full_like(loads, plain))) * 20) / 20
+    return _within(value, clip, min(low, value), max(high, value), _past_source(past, active))
 
 
 def _first(lora: Lora, origin: Origin) -> StrengthHint | None:
@@ -231,10 +233,10 @@ def _within(value: float, clip: float | None, low: float, high: float, source: s
     )
 
 
-def _own_source(own: Own, active: Sequence[Active]) -> str:
+def _past_source(past: PastStrengths, active: Sequence[Active]) -> str:
     """What the value rests on where the user's own use decides."""
-    usual = float(np.median(own.strengths))
-    text = f"your own use (n={len(own.strengths)}, usually {usual:.2g})"
+    usual = float(np.median(past.strengths))
+    text = f"your own use (n={len(past.strengths)}, usually {usual:.2g})"
     return f"{text}, {len(active) + 1} LoRAs in the stack" if active else text
 
 

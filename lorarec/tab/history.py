@@ -16,10 +16,10 @@ from ..api.history import Deletion, HistoryState, Period, Switch
 from ..api.wire import decode_body, encode
 from ..commands.moments import moment
 from ..errors import UsageError
+from ..history_types import PastGeneration
 from ..naming import remembered
 from ..present import number
 from ..readable import minute
-from ..types import PastGeneration
 from . import markup
 from .compat import Ui
 from .jobs import JobView

@@ -14,8 +14,8 @@ from lorarec.api.context import Context
 from lorarec.api.guard import Guard, Hosts
 from lorarec.api.keeper import Keeper
 from lorarec.api.wire import PREFIX, Request, Response
+from lorarec.history_types import Generation, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Generation, Use
 
 WORDS_ONLY = '{"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}'
 FREELY = {"rate": 1e6, "burst": 1e6}

@@ -9,8 +9,8 @@ import pytest
 
 from lorarec.api.settings import EDITABLE, TRUSTED
 from lorarec.encode.loans import Head
+from lorarec.history_types import Event, EventKind
 from lorarec.settings import OPTIONS, Settings, load
-from lorarec.types import Event, EventKind
 
 # Names folders or models of this machine: never to be changed by a request.
 LOCAL = {"loras", "images", "encoder_semantic", "encoder_artistic", "encoder_technical"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lorarec import own
 from lorarec.commands import bench_history
 from lorarec.commands.bench_suite import Suite
+from lorarec.prompt.read import clean
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.types import Query
@@ -83,7 +83,7 @@ def test_suggestions_with_a_past_are_compared_with_those_without(tmp_path: Path)
         counts = recommender.memory.history.counts()
         assert counts.generations == counts.images == 120 + bench_history.MORE
         assert counts.unlinked == 0 and counts.outcomes > 0
-        prompt = own.clean(recommender.memory.history.past()[0].prompt or "")
+        prompt = clean(recommender.memory.history.past()[0].prompt or "")
         answer = recommender.recommend(Query(prompt=prompt), top=40)
         nearest = max(one.signals["own_meaning"] or 0 for one in answer.suggestions)
         assert nearest > 0.99, "vectors are stored where they are looked for"

@@ -27,8 +27,8 @@ def library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     sample.write(tmp_path / "loras")
     with Recommender.open([tmp_path / "loras"], tmp_path / "data", settings=WORDS_ONLY, user=None) as recommender:
         recommender.refresh()
-        assert recommender._now is not None
-        known = recommender._now.pipeline.library
+        assert recommender._library.now is not None
+        known = recommender._library.now.pipeline.library
     count = len(known.loras)
     lens, examples = np.ones((count, 4), np.float32), np.ones((len(known.lexical.examples.norms), 4), np.float32)
     spread = np.zeros(count, np.float32)

@@ -17,8 +17,8 @@ import pytest
 from lorarec.commands.moments import moment
 from lorarec.database import open_database
 from lorarec.history.store import History
+from lorarec.history_types import Event, EventKind, Generation, ImageFile, Linked, OutcomeKind, Use
 from lorarec.settings import load
-from lorarec.types import Event, EventKind, Generation, ImageFile, Linked, OutcomeKind, Use
 
 MIRA = "characters/mira_lanternkeeper_v2.safetensors"
 DAY = 86400.0

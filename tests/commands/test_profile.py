@@ -35,8 +35,8 @@ from lorarec.history.statements import (
     Totals,
     WorthALook,
 )
+from lorarec.history_types import Generation, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Generation, Use
 
 DAY = 86400.0
 

@@ -9,7 +9,7 @@ import pytest
 
 from lorarec.database import Database
 from lorarec.history.store import History, Policy
-from lorarec.types import Generation, ImageFile, Linked, Use
+from lorarec.history_types import Generation, ImageFile, Linked, Use
 
 Image = tuple[Generation, ImageFile]
 

@@ -18,8 +18,9 @@ from lorarec.history.imports.importing import import_usage
 from lorarec.history.imports.load import load
 from lorarec.history.link import Links
 from lorarec.history.store import History, Policy
+from lorarec.history_types import ImageFile, OutcomeKind, Use
 from lorarec.measure.images import lay_images
-from lorarec.types import ImageFile, Lora, OutcomeKind, Use
+from lorarec.types import Lora
 
 IIB = """
 CREATE TABLE image (id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, exif TEXT, size INTEGER, date TEXT);

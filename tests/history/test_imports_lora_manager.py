@@ -16,7 +16,7 @@ from lorarec.errors import BadFile
 from lorarec.history.adding import UsageCount
 from lorarec.history.imports import lora_manager
 from lorarec.history.imports.load import load
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 REAL = Path(os.environ.get("LORAREC_REAL", Path(__file__).resolve().parents[3] / "shared/data/real/sidecars"))
 ONE, TWO = "ab" * 32, "cd" * 32

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorarec.history.link import LEAST, Links, usable
-from lorarec.types import Linked, Lora, Use
+from lorarec.history_types import Linked, Use
+from lorarec.types import Lora
 
 SHA = "ab" * 32
 AUTOV3 = "0123456789ab"

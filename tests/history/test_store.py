@@ -14,14 +14,7 @@ from castle import CASTLE, exported, link, picture
 from lorarec.database import Database
 from lorarec.history.adding import Added, UsageCount
 from lorarec.history.store import History
-from lorarec.types import (
-    Generation,
-    ImageFile,
-    Linked,
-    PastGeneration,
-    PastUse,
-    Use,
-)
+from lorarec.history_types import Generation, ImageFile, Linked, PastGeneration, PastUse, Use
 
 
 def test_a_generation_is_remembered_with_its_loras_and_links(history: History) -> None:

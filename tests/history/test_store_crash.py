@@ -21,7 +21,7 @@ WRITER = """
 import sys, pathlib
 from lorarec.database import open_database
 from lorarec.history.store import History
-from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, ShownLora, Use
+from lorarec.history_types import Event, EventKind, Generation, ImageFile, Impression, Linked, ShownLora, Use
 
 name, turn = sys.argv[2], 0
 history = History(open_database(pathlib.Path(sys.argv[1])))

@@ -15,7 +15,17 @@ from lorarec.history.deleting import Deleted
 from lorarec.history.reading import Counts
 from lorarec.history.schema import tables
 from lorarec.history.store import History
-from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, OutcomeKind, ShownLora, Use
+from lorarec.history_types import (
+    Event,
+    EventKind,
+    Generation,
+    ImageFile,
+    Impression,
+    Linked,
+    OutcomeKind,
+    ShownLora,
+    Use,
+)
 
 MARK = "zanzibarquux"
 TEXTS = ("prompt", "negative", "image", "loraname", "answer", "event", "checkpoint", "usage")

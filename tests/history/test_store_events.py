@@ -11,14 +11,7 @@ from lorarec.database import Database, open_database
 from lorarec.history.adding import UsageCount
 from lorarec.history.reading import PastCount
 from lorarec.history.store import History
-from lorarec.types import (
-    Event,
-    EventKind,
-    Impression,
-    OutcomeKind,
-    ShownLora,
-    Use,
-)
+from lorarec.history_types import Event, EventKind, Impression, OutcomeKind, ShownLora, Use
 
 
 def test_answers_and_events_come_back_as_given(history: History) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lorarec.history.adding import Added
 from lorarec.history.images import SOON
 from lorarec.history.store import History
-from lorarec.types import Generation, ImageFile, Linked, OutcomeKind, Use
+from lorarec.history_types import Generation, ImageFile, Linked, OutcomeKind, Use
 
 DAY = 86400.0
 

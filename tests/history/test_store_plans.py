@@ -11,7 +11,17 @@ from lorarec.database import Database
 from lorarec.history.adding import UsageCount
 from lorarec.history.schema import tables
 from lorarec.history.store import History
-from lorarec.types import Event, EventKind, Generation, ImageFile, Impression, Linked, OutcomeKind, ShownLora, Use
+from lorarec.history_types import (
+    Event,
+    EventKind,
+    Generation,
+    ImageFile,
+    Impression,
+    Linked,
+    OutcomeKind,
+    ShownLora,
+    Use,
+)
 
 LIKE = Event(kind=EventKind.LIKE, lora="a", at=1.0, impression=1)
 ANSWER = Impression(at=1.0, prompt="p", shown=(ShownLora("a", 0.5),))

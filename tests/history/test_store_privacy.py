@@ -11,14 +11,7 @@ from lorarec.errors import UsageError
 from lorarec.history.adding import Added, UsageCount
 from lorarec.history.reading import Counts
 from lorarec.history.store import History, Policy
-from lorarec.types import (
-    Event,
-    EventKind,
-    Impression,
-    OutcomeKind,
-    ShownLora,
-    Use,
-)
+from lorarec.history_types import Event, EventKind, Impression, OutcomeKind, ShownLora, Use
 
 
 def fill(history: History) -> None:

@@ -13,7 +13,7 @@ from lorarec.database import Database, open_database
 from lorarec.errors import StorageError
 from lorarec.history.schema import PART, VERSION, Step, migrate, tables
 from lorarec.history.store import History
-from lorarec.types import Generation, Linked
+from lorarec.history_types import Generation, Linked
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

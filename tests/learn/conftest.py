@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.past import Past, lay_out
-from lorarec.types import PastGeneration
 from traces import NOW, remembered
 
 

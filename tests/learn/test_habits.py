@@ -8,10 +8,10 @@ from math import log
 import numpy as np
 import pytest
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.habits import UNKNOWN, habits
 from lorarec.learn.past import Past
 from lorarec.learn.signals import Content, Evidence
-from lorarec.types import PastGeneration
 from traces import NOW
 
 Generate = Callable[..., PastGeneration]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.past import HALF_LIFE, OTHER_PROJECT, Past, by_place
-from lorarec.types import PastGeneration
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.past import HALF_LIFE, Past
 from lorarec.learn.signals import (
     ALIKE,
@@ -27,7 +28,6 @@ from lorarec.learn.signals import (
     Content,
     Evidence,
 )
-from lorarec.types import PastGeneration
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.past import Past
 from lorarec.learn.story import Story, story
-from lorarec.types import PastGeneration
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]

@@ -8,9 +8,9 @@ from math import exp
 import numpy as np
 import pytest
 
+from lorarec.history_types import PastGeneration
 from lorarec.learn.past import Past
 from lorarec.learn.strengths import LEAST, MOST, SAME_BASE, STRANGE, WIDTH, strengths
-from lorarec.types import PastGeneration
 
 Generate = Callable[..., PastGeneration]
 Lay = Callable[..., Past]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorarec.history_types import Event, EventKind
 from lorarec.learn.past import HALF_LIFE
 from lorarec.learn.wishes import ELSEWHERE, REMOVED, SAME, UNDONE, Wishes, standing, wishes, without_undone
-from lorarec.types import Event, EventKind
 from traces import NOW
 
 PLACE = {"a": 0, "b": 1, "c": 2}

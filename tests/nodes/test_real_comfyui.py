@@ -316,7 +316,7 @@ def remembered(place, count, seconds=20):
 
 def test_executed_prompts_are_remembered_once_and_alike_by_a_harvest(server, place, tmp_path):
     from lorarec.history.harvest.harvest import harvest
-    from lorarec.types import Linked
+    from lorarec.history_types import Linked
 
     first = server.run(sampling(1))
     assert first["status"]["completed"], first["status"]

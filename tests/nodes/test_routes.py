@@ -188,7 +188,7 @@ def test_events_are_streamed_and_end_when_the_listener_leaves(comfy):
 
 
 def test_an_export_is_streamed(comfy):
-    types = comfy.part("lorarec.types")
+    types = comfy.part("lorarec.history_types")
     memory = comfy.library.recommender().memory
     for seed in range(3):
         memory.record_generation(types.Generation(prompt="a" * 100_000, seed=seed, made=1.7e9 + seed))

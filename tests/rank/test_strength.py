@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lorarec.rank import strength, train_strength
-from lorarec.rank.strength import SHRINK, Curve, Own, Shown, shown_in, stack_load, suggest, weighted_median
+from lorarec.rank.strength import SHRINK, Curve, PastStrengths, Shown, shown_in, stack_load, suggest, weighted_median
 from lorarec.rank.train_strength import Used
 from lorarec.types import Active, BaseModelGuess, Example, Lora, Origin, Role, RoleGuess, StrengthHint
 
@@ -37,9 +37,11 @@ def stack(count: int) -> tuple[Active, ...]:
     return tuple(Active(f"x{number}", 0.8) for number in range(count))
 
 
-def own(*strengths: float, load: float = 0.0, weight: float = 1.0) -> Own:
+def past(*strengths: float, load: float = 0.0, weight: float = 1.0) -> PastStrengths:
     count = len(strengths)
-    return Own(np.asarray(strengths, np.float32), np.full(count, load, np.float32), np.full(count, weight, np.float32))
+    return PastStrengths(
+        np.asarray(strengths, np.float32), np.full(count, load, np.float32), np.full(count, weight, np.float32)
+    )
 
 
 def test_without_any_word_the_base_strength_is_suggested() -> None:
@@ -166,59 +168,59 @@ def test_the_weighted_median_has_half_of_the_weight_on_either_side(pairs: list, 
 def test_own_use_pulls_by_its_amount_against_a_few_uses_of_nobody() -> None:
     for count in (1, 8, 72):
         away = 0.4 * count / (count + SHRINK)
-        found = suggest(lora(), Shown(), (), CURVE, own(*[1.2] * count))
+        found = suggest(lora(), Shown(), (), CURVE, past(*[1.2] * count))
         assert found.model == pytest.approx(0.8 + away, abs=0.026), "shown in steps of 0.05"
-    assert suggest(lora(), Shown(), (), CURVE, own(*[1.2] * 8, weight=0.01)).model == 0.8, "old and elsewhere: no say"
-    assert suggest(lora(), Shown(), (), CURVE, own()) == suggest(lora(), Shown(), (), CURVE)
+    assert suggest(lora(), Shown(), (), CURVE, past(*[1.2] * 8, weight=0.01)).model == 0.8, "old and elsewhere: no say"
+    assert suggest(lora(), Shown(), (), CURVE, past()) == suggest(lora(), Shown(), (), CURVE)
 
 
 def test_the_size_of_the_stack_counts_once() -> None:
     """A user who goes by the curve in stacks of three gets the curve, alone and in company."""
     load = stack_load(stack(2))
-    usual = own(*[CURVE.predict(Shown(), None, load)] * 50, load=load)
+    usual = past(*[CURVE.predict(Shown(), None, load)] * 50, load=load)
     for active in (0, 2, 5):
         plain, ours = (suggest(lora(), Shown(), stack(active), CURVE, used).model for used in (None, usual))
         assert ours == pytest.approx(plain, abs=0.051)
 
 
 def test_own_use_is_named_from_a_few_uses_on() -> None:
-    assert suggest(lora(), Shown(), (), CURVE, own(1.0, 1.0)).source == "usual strength"
-    assert suggest(lora(), Shown(), (), CURVE, own(1.0, 1.0, 1.0)).source == "your own use (n=3, usually 1)"
-    found = suggest(lora(), Shown(), stack(2), CURVE, own(*[0.65] * 9))
+    assert suggest(lora(), Shown(), (), CURVE, past(1.0, 1.0)).source == "usual strength"
+    assert suggest(lora(), Shown(), (), CURVE, past(1.0, 1.0, 1.0)).source == "your own use (n=3, usually 1)"
+    found = suggest(lora(), Shown(), stack(2), CURVE, past(*[0.65] * 9))
     assert found.source == "your own use (n=9, usually 0.65), 3 LoRAs in the stack"
 
 
 def test_the_range_is_that_of_the_users_own_quartiles() -> None:
-    found = suggest(lora(), Shown(), (), CURVE, own(*np.linspace(0.4, 0.8, 41).tolist()))
+    found = suggest(lora(), Shown(), (), CURVE, past(*np.linspace(0.4, 0.8, 41).tolist()))
     assert (found.low, found.high) == (0.5, 0.7) and found.low <= found.model <= found.high
 
 
 def test_a_user_may_leave_the_authors_bounds_and_few_uses_do_not() -> None:
     bounded = lora(author(0.5, low=0.4, high=0.6, clip=0.25))
-    assert suggest(bounded, Shown(), (), CURVE, own(1.2, 1.2)).model == 0.6
-    found = suggest(bounded, Shown(), (), CURVE, own(*[1.2] * 60))
+    assert suggest(bounded, Shown(), (), CURVE, past(1.2, 1.2)).model == 0.6
+    found = suggest(bounded, Shown(), (), CURVE, past(*[1.2] * 60))
     assert found.model > 1 and found.low <= found.model <= found.high
     assert found.clip == pytest.approx(found.model / 2, abs=0.011), "as the author relates the two"
 
 
 def test_own_use_of_a_lora_made_to_be_subtracted() -> None:
-    assert suggest(lora(author(-1.0)), Shown(), (), CURVE, own(*[-0.5] * 40)).model == pytest.approx(-0.6, abs=0.03)
-    assert suggest(lora(author(-1.0)), Shown(), stack(3), CURVE, own(*[-1.0] * 40)).model == -1.0
-    assert suggest(lora(), Shown(), (), CURVE, own(*[-0.6] * 92)).model == pytest.approx(-0.5, abs=0.03)
+    assert suggest(lora(author(-1.0)), Shown(), (), CURVE, past(*[-0.5] * 40)).model == pytest.approx(-0.6, abs=0.03)
+    assert suggest(lora(author(-1.0)), Shown(), stack(3), CURVE, past(*[-1.0] * 40)).model == -1.0
+    assert suggest(lora(), Shown(), (), CURVE, past(*[-0.6] * 92)).model == pytest.approx(-0.5, abs=0.03)
 
 
 def test_what_the_user_wrote_stands() -> None:
-    assert suggest(lora(user(0.6)), Shown(), (), CURVE, own(*[1.3] * 40)).model == 0.6
+    assert suggest(lora(user(0.6)), Shown(), (), CURVE, past(*[1.3] * 40)).model == 0.6
 
 
 @pytest.mark.parametrize("role", [Role.ACCELERATOR, Role.SLIDER])
 def test_what_the_stack_does_not_move_own_use_does(role: Role) -> None:
     tool = lora(author(0.6, low=0.5, high=0.7), role=role)
-    used = own(*[1.4] * 24)
+    used = past(*[1.4] * 24)
     found = [suggest(tool, Shown(), stack(count), CURVE, used) for count in (0, 5)]
     assert [one.model for one in found] == [1.2, 1.2] and found[0].source == "your own use (n=24, usually 1.4)"
     assert (found[0].low, found[0].high) == (0.5, 1.2)
-    few = suggest(tool, Shown(), (), CURVE, own(1.4, 1.4))
+    few = suggest(tool, Shown(), (), CURVE, past(1.4, 1.4))
     assert few == suggest(tool, Shown(), (), CURVE), "twice is no habit"
 
 
@@ -232,7 +234,7 @@ def test_whatever_was_used_the_strength_is_sane(
     used: list[tuple[float, float, float]], model: float | None, bound: float | None, active: int
 ) -> None:
     columns = np.asarray(used, np.float32).reshape(-1, 3).T
-    found = suggest(lora(author(model, low=bound)), Shown(), stack(active), CURVE, Own(*columns))
+    found = suggest(lora(author(model, low=bound)), Shown(), stack(active), CURVE, PastStrengths(*columns))
     assert found.low <= found.model <= found.high and math.isfinite(found.clip)
     assert -2 <= found.model <= 3
 

@@ -56,7 +56,7 @@ def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
         assert lender.problems == [] and lender.available, "nothing was given up"
         assert recommender.recommend(known).stage == "full", "what was answered before is remembered"
         started: list[int] = []
-        monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
+        monkeypatch.setattr(recommender._refresher, "start", lambda: started.append(1))
         lender.may_step_down = True  # type: ignore[misc]
         for _ in range(5):
             recommender.recommend(query)

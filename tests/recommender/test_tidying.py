@@ -11,11 +11,11 @@ import pytest
 
 from letters import LetterEncoder
 from lorarec.catalog.store import Catalog
+from lorarec.history_types import Generation
 from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
 from lorarec.tidying import Tidying
-from lorarec.types import Generation
 
 Make = Callable[..., Path]
 JUNK = [f"junk {number}" for number in range(100)]
@@ -80,14 +80,14 @@ def test_what_anybody_could_need_stays(roots: Path, tmp_path: Path, make_lora: M
 
 
 def test_what_another_process_read_anew_meanwhile_stays(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with Recommender.open([roots], tmp_path / "data", keep_vectors=True) as recommender:
         recommender.refresh()
         store, catalog = VectorStore(recommender._database), Catalog(recommender._database)
         loras = catalog.loras()
         texts = [texts_of(lora) for lora in loras]
         before = len(letters.texts)
         describe(roots, "cake", "A cake with a candle on it")
-        recommender.refresh(tidy=False)
+        recommender.refresh()
         litter(recommender, JUNK)
         assert Tidying(catalog, store, list).tidy(loras, texts, lambda: False) == len(JUNK)
         assert kept(recommender, letters.texts) == set(letters.texts) and len(letters.texts) == before + 1
@@ -101,11 +101,21 @@ def test_nothing_leaves_while_an_index_is_not_complete(roots: Path, tmp_path: Pa
         seen: list[str] = []
         recommender.refresh(lambda step: seen.append(step.stage), lambda: "lexical" in seen)
         assert kept(recommender, JUNK) == set(JUNK)
-        recommender.refresh(tidy=False)
-        assert recommender.stage == "full" and kept(recommender, JUNK) == set(JUNK)
-        describe(roots, "cake", "A cake without one")
         recommender.refresh()
-        assert kept(recommender, JUNK) == set()
+        assert recommender.stage == "full" and kept(recommender, JUNK) == set()
+
+
+def test_where_all_vectors_are_kept_nothing_leaves(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
+    with Recommender.open([roots], tmp_path / "data", keep_vectors=True) as recommender:
+        recommender.refresh()
+        litter(recommender, JUNK)
+        assert recommender.memory.record_generation(Generation(prompt="a lighthouse at dusk", made=1.0, seed=1))
+        recommender.learn()
+        recommender.memory.delete(everything=True)
+        describe(roots, "cake", "A cake with a candle on it")
+        recommender.refresh()
+        assert recommender.stage == "full"
+        assert kept(recommender, [*JUNK, "a lighthouse at dusk"]) == {*JUNK, "a lighthouse at dusk"}
 
 
 def test_a_prompt_that_runs_stops_it_at_any_point(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lorarec.history.store import History
-from lorarec.types import Generation, ImageFile, Linked, Use
+from lorarec.history_types import Generation, ImageFile, Linked, Use
 
 CASTLE = Generation(
     prompt="a castle <lora:rain:0.6>",

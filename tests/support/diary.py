@@ -10,7 +10,8 @@ import numpy as np
 
 from lorarec.history.profile import profile
 from lorarec.history.statements import Profile
-from lorarec.types import BaseModelGuess, Lora, PastGeneration, PastUse, Role, RoleGuess
+from lorarec.history_types import PastGeneration, PastUse
+from lorarec.types import BaseModelGuess, Lora, Role, RoleGuess
 
 NOW = datetime(2025, 7, 1, tzinfo=timezone.utc).timestamp()
 DAY = 86400.0

@@ -9,8 +9,9 @@ from typing import Any
 from lorarec.history.harvest.harvest import HarvestReport, harvest
 from lorarec.history.link import Links
 from lorarec.history.store import History
+from lorarec.history_types import PastGeneration
 from lorarec.measure.images import NEWEST, png
-from lorarec.types import Lora, PastGeneration
+from lorarec.types import Lora
 
 DAY = 86_400.0
 HASH = "0123456789ab"

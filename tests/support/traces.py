@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lorarec.types import Generation, PastGeneration, PastUse, Use
+from lorarec.history_types import Generation, PastGeneration, PastUse, Use
 
 NOW = 1.7e9  # seconds since the epoch
 

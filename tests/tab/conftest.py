@@ -37,8 +37,8 @@ def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def remember(loras: Path, data: Path) -> None:
     """Give a data folder a past: one LoRA used ten times, another once."""
+    from lorarec.history_types import Generation, Use
     from lorarec.recommender import Recommender
-    from lorarec.types import Generation, Use
 
     with Recommender.open([loras], data) as recommender:
         recommender.refresh()

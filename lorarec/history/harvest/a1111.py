@@ -16,7 +16,7 @@ import re
 from msgspec import Struct
 
 from ...base_models import canonical
-from ...types import Generation
+from ...history_types import Generation
 from .values import json_value, moment, number, size, whole
 from .webui_loras import checkpoint_resource, uses_of
 

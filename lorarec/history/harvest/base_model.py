@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ...base_models import named
-from ...types import Generation
+from ...history_types import Generation
 
 
 def with_base_model(generation: Generation) -> Generation:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...types import Generation, Use
+from ...history_types import Generation, Use
 from . import a1111
 from .values import digests, json_object, number, plain_text, whole
 

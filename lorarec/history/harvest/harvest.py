@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 
 from ...errors import BadFile, UsageError
+from ...history_types import Generation, ImageFile, Linker
 from ...meter import Gate, Meter, Stopped
-from ...types import Cancelled, Generation, ImageFile, Linker, ProgressSink, ScanProblem
+from ...types import Cancelled, ProgressSink, ScanProblem
 from ..store import History
 from ..tally import Names, Tally
 from .base_model import with_base_model

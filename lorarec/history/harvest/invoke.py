@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ...base_models import canonical
-from ...types import Generation, Use
+from ...history_types import Generation, Use
 from .values import digests, json_object, number, plain_text, whole
 
 _MOST_IMAGES = 50  # that go into one

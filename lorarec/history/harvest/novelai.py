@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...types import Generation
+from ...history_types import Generation
 from .values import json_object, number, plain_text, whole
 
 

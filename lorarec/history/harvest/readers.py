@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...errors import BadFile
-from ...types import Generation
+from ...history_types import Generation
 from . import a1111, fooocus, invoke, novelai, swarm
 from .comfyui.prompt_graph import read_prompt
 from .comfyui.workflow import read_workflow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...types import Generation, Use
+from ...history_types import Generation, Use
 from .values import digests, json_object, moment, number, plain_text, tag_name, whole
 
 _SECTION = re.compile(r"//cid=\d+(?=>)")  # the program numbers the sections of a prompt

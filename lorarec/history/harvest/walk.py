@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 
+from ...history_types import ImageFile
 from ...paths import Identity, absolute, exists, identity, printable, unstorable
-from ...types import ImageFile, ScanProblem
+from ...types import ScanProblem
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 SKIPPED = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})  # of systems, lower case

@@ -12,8 +12,8 @@ from itertools import chain, islice
 
 from msgspec.structs import replace
 
+from ...history_types import Use
 from ...lora_tags import find_tags
-from ...types import Use
 from .values import digests, json_value, number, plain_text, tag_name
 
 _AIR = re.compile(r"urn:air:[^:]*:([a-z]+):civitai:\d+@(\d+)", re.I)

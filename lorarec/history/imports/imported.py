@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from ...errors import BadFile
-from ...types import Generation, ImageFile, OutcomeKind, ScanProblem
+from ...history_types import Generation, ImageFile, OutcomeKind
+from ...types import ScanProblem
 from ..adding import UsageCount
 
 LARGEST = 64 * 1024 * 1024  # bytes; no tool's JSON about a collection comes near

@@ -10,8 +10,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ...errors import UsageError
+from ...history_types import Linker
 from ...meter import Gate, Meter, Stopped
-from ...types import Cancelled, Linker, ProgressSink, ScanProblem
+from ...types import Cancelled, ProgressSink, ScanProblem
 from ..adding import UsageCount
 from ..store import History
 from ..tally import Names, Tally

@@ -15,8 +15,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ...errors import BadFile
+from ...history_types import Generation, ImageFile, OutcomeKind, Use
 from ...paths import exists
-from ...types import Generation, ImageFile, OutcomeKind, ScanProblem, Use
+from ...types import ScanProblem
 from ..harvest.base_model import with_base_model
 from ..harvest.metadata import read_metadata
 from ..harvest.readers import read_generation

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...base_models import canonical
 from ...errors import BadFile
-from ...types import Generation, ImageFile, Use
+from ...history_types import Generation, ImageFile, Use
 from ..adding import UsageCount
 from ..harvest.base_model import with_base_model
 from ..harvest.values import digests, moment, number, size, whole

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ...types import Use
+from ...history_types import Use
 from ..adding import UsageCount
 from ..harvest.values import moment, whole
 from .imported import Imported, text

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lorarec.history.harvest import a1111
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 PARAMETERS = (
     "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 965400086, Size: 512x768, Model hash: 45dee52b, Model: ink"

@@ -17,8 +17,8 @@ from lorarec.history.harvest import harvest as module
 from lorarec.history.harvest.harvest import harvest
 from lorarec.history.harvest.walk import Walk
 from lorarec.history.store import History, Policy
+from lorarec.history_types import PastUse
 from lorarec.measure.images import NEWEST, lay_images, png
-from lorarec.types import PastUse
 
 ROOT = Path(__file__).resolve().parents[3]
 

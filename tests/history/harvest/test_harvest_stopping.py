@@ -76,7 +76,7 @@ import sys
 from lorarec.database import open_database
 from lorarec.history.harvest import harvest as module
 from lorarec.history.store import History
-from lorarec.types import Linked
+from lorarec.history_types import Linked
 module.BATCH = 8
 def slow(use):
     print("reading", flush=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lorarec.history.harvest import fooocus, invoke, novelai, swarm
 from lorarec.history.harvest.readers import read_generation
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 SWARM: dict[str, Any] = {
     "sui_image_params": {

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lorarec.history.harvest.metadata import read_metadata
 from lorarec.history.harvest.readers import READERS, read_generation
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 INFOTEXT = (
     "a cat drawn at run time\nNegative prompt: dog\n"

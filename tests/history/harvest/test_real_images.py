@@ -9,7 +9,7 @@ import pytest
 
 from lorarec.history.harvest.metadata import read_metadata
 from lorarec.history.harvest.readers import read_generation
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 REAL = Path(os.environ.get("LORAREC_REAL_IMAGES") or Path(__file__).resolve().parents[4] / "shared/data/real/images")
 

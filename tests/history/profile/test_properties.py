@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lorarec.history.profile import profile
 from lorarec.history.reading import PastCount
-from lorarec.types import BaseModelGuess, Lora, PastGeneration, PastUse, Role, RoleGuess
+from lorarec.history_types import PastGeneration, PastUse
+from lorarec.types import BaseModelGuess, Lora, Role, RoleGuess
 
 NOW = 1.75e9
 IDS = ("", "a", "b", "c", "gone", "d")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
+from ....history_types import Use
 from ....paths import EXTENSIONS
-from ....types import Use
 from ..values import json_value, number
 from .graph import Graph, Node, truth
 from .loader_table import NO_LOADERS, SHAPES, TAGGED, Shape

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from ....types import Use
+from ....history_types import Use
 from .graph import FARTHEST, Graph, Link, Node
 from .loaders import Known, uses
 from .text import POSITIVE, Texts, is_carrier, is_string

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ....types import Generation
+from ....history_types import Generation
 from ..values import number, size, whole
 from .graph import FARTHEST, VALUE_NAMES, Graph, Node
 from .loaders import FILES, Known

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ....errors import BadFile
-from ....types import Generation
+from ....history_types import Generation
 from .graph import MOST_NODES, Graph
 from .loaders import Known
 from .prompt_graph import read

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lorarec.history.harvest.comfyui.prompt_graph import read_prompt
 from lorarec.history.harvest.comfyui.workflow import read_workflow
-from lorarec.types import Generation
+from lorarec.history_types import Generation
 
 REAL = Path(
     os.environ.get("LORAREC_REAL_WORKFLOWS") or Path(__file__).resolve().parents[5] / "shared/data/real/workflows"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lorarec.types import Use
+from lorarec.history_types import Use
 
 INK, FOG = "style/ink.safetensors", "fog.safetensors"
 LINKS = {"model": ["checkpoint", 0], "clip": ["checkpoint", 1]}

@@ -10,7 +10,7 @@ import pytest
 
 from lorarec.history.harvest.comfyui.prompt_graph import read_prompt
 from lorarec.history.harvest.comfyui.workflow import read_workflow
-from lorarec.types import Generation
+from lorarec.history_types import Generation
 
 
 def node(kind: str, **inputs: Any) -> dict[str, Any]:

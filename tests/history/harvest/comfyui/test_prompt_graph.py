@@ -9,7 +9,7 @@ import pytest
 
 from lorarec.errors import BadFile
 from lorarec.history.harvest.comfyui.prompt_graph import read_prompt
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 CLIP = {"clip": ["checkpoint", 1]}
 Ran = Callable[..., Generation]

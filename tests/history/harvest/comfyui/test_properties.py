@@ -15,7 +15,7 @@ from lorarec.history.harvest.comfyui.prompt_graph import read_prompt
 from lorarec.history.harvest.comfyui.strings import READERS
 from lorarec.history.harvest.comfyui.widgets import WIDGETS
 from lorarec.history.harvest.comfyui.workflow import read_workflow
-from lorarec.types import Generation
+from lorarec.history_types import Generation
 
 SCALARS = st.one_of(
     st.none(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 FAMILIES = ("willmiao", "yolain")
 PERSON = r"Real\墨幽人造人_v1080-none.safetensors"

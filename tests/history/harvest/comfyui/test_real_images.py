@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 FAMILIES = ("comfyanonymous", "cubiq", "ltdrdata", "wyrde")
 BOTTLE = "beautiful scenery nature glass bottle landscape, purple galaxy bottle,"

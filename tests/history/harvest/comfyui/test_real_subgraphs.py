@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 FAMILIES = ("yameprogrammer",)
 WAN_UNWANTED = (

@@ -8,7 +8,7 @@ import pytest
 
 from lorarec.errors import BadFile
 from lorarec.history.harvest.comfyui.workflow import read_workflow
-from lorarec.types import Generation, Use
+from lorarec.history_types import Generation, Use
 
 CONTROL, MUTED, BYPASSED = "randomize", 2, 4
 

@@ -1,4 +1,4 @@
-"""A user's own prompts -> how near each is to a new one, by words and by meaning.
+"""A user's past prompts -> how near each is to a new one, by words and by meaning.
 
 Words and meaning are kept apart: sentence encoders blur the names and rare terms that decide in prompts, words know no
 synonyms. All arrays are plain numpy, so that they can be saved and mapped back.
@@ -17,17 +17,17 @@ from .postings import Postings
 
 Floats = NDArray[np.float32]
 
-_PRIOR = 20.0  # ordinary prompts that the mean of a user's own is shrunk to
+_PRIOR = 20.0  # ordinary prompts that the mean of a user's prompts is shrunk to
 
 
 class Nearness(Struct, frozen=True):
-    """How near every own prompt is to a query; both of shape (p,)."""
+    """How near every past prompt is to a query; both of shape (p,)."""
 
     words: Floats  # cosine of importance-weighted terms, 0..1
     meaning: Floats | None  # cosine of the vectors less their mean, -1..1; None without vectors
 
 
-class OwnPrompts(Struct, frozen=True):
+class PromptIndex(Struct, frozen=True):
     """Distinct prompts, in any order; a new prompt is always put at the end."""
 
     vocabulary: dict[str, int]
@@ -50,8 +50,8 @@ class OwnPrompts(Struct, frozen=True):
         weigh: Callable[[str], Mapping[str, float]],
         vectors: Floats | None = None,
         ordinary: Floats | None = None,
-        known: OwnPrompts | None = None,
-    ) -> OwnPrompts:
+        known: PromptIndex | None = None,
+    ) -> PromptIndex:
         """Index prompts.
 
         Args:

@@ -1,4 +1,4 @@
-"""A user's own prompts: nearness by words and by meaning against plain arithmetic."""
+"""A user's past prompts: nearness by words and by meaning against plain arithmetic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorarec.index.own_prompts import OwnPrompts
+from lorarec.index.prompts import PromptIndex
 
 WEIGHTS = {"cat": 1.0, "dog": 0.5, "owl": 0.25, "fox": 2.0}
 PRIOR = 20.0
@@ -34,7 +34,7 @@ def unit(count: int, dim: int, seed: int = 0) -> np.ndarray:
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 
 
-def arrays(index: OwnPrompts) -> list[np.ndarray]:
+def arrays(index: PromptIndex) -> list[np.ndarray]:
     postings = index.postings
     return [
         *(index.starts, index.terms, index.weights, index.vectors, index.mean),
@@ -43,7 +43,7 @@ def arrays(index: OwnPrompts) -> list[np.ndarray]:
 
 
 def test_nearness_by_words_is_a_cosine() -> None:
-    index = OwnPrompts.build(["cat dog", "owl", ""], weigh)
+    index = PromptIndex.build(["cat dog", "owl", ""], weigh)
     near = index.near({"cat": 2.0, "dog": 1.0}, None)
     assert near.words.tolist() == pytest.approx([1, 0, 0]) and near.meaning is None
     assert index.near({"cat": 1.0, "owl": 1.0}, None).words.tolist() == pytest.approx(
@@ -52,8 +52,8 @@ def test_nearness_by_words_is_a_cosine() -> None:
     assert index.count == 3
 
 
-def test_words_that_no_own_prompt_has_make_the_query_longer_and_match_nothing() -> None:
-    index = OwnPrompts.build(["cat"], weigh)
+def test_words_that_no_past_prompt_has_make_the_query_longer_and_match_nothing() -> None:
+    index = PromptIndex.build(["cat"], weigh)
     assert index.near({"cat": 3.0, "unknown": 4.0}, None).words.tolist() == pytest.approx([0.6])
     assert index.near({"unknown": 1.0}, None).words.tolist() == [0]
     assert index.near({}, None).words.tolist() == [0]
@@ -61,14 +61,14 @@ def test_words_that_no_own_prompt_has_make_the_query_longer_and_match_nothing() 
 
 @given(TEXTS, ASKED)
 def test_words_are_compared_as_the_formula_says(texts: list[str], asked: dict[str, float]) -> None:
-    words = OwnPrompts.build(texts, weigh).near(asked, None).words
+    words = PromptIndex.build(texts, weigh).near(asked, None).words
     np.testing.assert_allclose(words, [cosine(weigh(text), asked) for text in texts], rtol=1e-5, atol=1e-6)
     assert (words >= 0).all() and (words <= 1 + 1e-6).all()
 
 
 def test_nearness_by_meaning_is_a_cosine_of_vectors_less_their_mean() -> None:
     vectors, query = unit(5, 8), unit(1, 8, seed=1)[0]
-    near = OwnPrompts.build([f"p{n}" for n in range(5)], lambda _: {}, vectors).near({}, query)
+    near = PromptIndex.build([f"p{n}" for n in range(5)], lambda _: {}, vectors).near({}, query)
     mean = vectors.mean(0)
     expected = [
         float((v - mean) @ (query - mean) / np.linalg.norm(v - mean) / np.linalg.norm(query - mean)) for v in vectors
@@ -79,16 +79,16 @@ def test_nearness_by_meaning_is_a_cosine_of_vectors_less_their_mean() -> None:
 
 def test_few_prompts_make_no_mean_of_their_own() -> None:
     vectors, ordinary = unit(3, 8), unit(1, 8, seed=2)[0]
-    index = OwnPrompts.build(["a", "b", "c"], lambda _: {}, vectors, ordinary)
+    index = PromptIndex.build(["a", "b", "c"], lambda _: {}, vectors, ordinary)
     np.testing.assert_allclose(index.mean, (vectors.sum(0) + PRIOR * ordinary) / (3 + PRIOR), rtol=1e-5, atol=1e-6)
-    strange = OwnPrompts.build(["a", "b", "c"], lambda _: {}, vectors, unit(1, 4)[0])
+    strange = PromptIndex.build(["a", "b", "c"], lambda _: {}, vectors, unit(1, 4)[0])
     np.testing.assert_allclose(strange.mean, vectors.mean(0), rtol=1e-5, atol=1e-6)
 
 
 def test_prompts_without_vector_are_near_to_nothing_and_leave_the_mean_alone() -> None:
     vectors = unit(4, 8)
     vectors[1] = vectors[3] = 0
-    index = OwnPrompts.build(list("abcd"), lambda _: {}, vectors)
+    index = PromptIndex.build(list("abcd"), lambda _: {}, vectors)
     np.testing.assert_allclose(index.mean, vectors[[0, 2]].mean(0), rtol=1e-6)
     meaning = index.near({}, vectors[0]).meaning
     assert meaning is not None and meaning[1] == meaning[3] == 0
@@ -97,14 +97,14 @@ def test_prompts_without_vector_are_near_to_nothing_and_leave_the_mean_alone() -
 
 @pytest.mark.parametrize("query", [None, np.zeros(0, np.float32), unit(1, 4)[0]])
 def test_another_encoder_or_none_compares_by_words_only(query: np.ndarray | None) -> None:
-    index = OwnPrompts.build(["cat"], weigh, unit(1, 8))
+    index = PromptIndex.build(["cat"], weigh, unit(1, 8))
     near = index.near({"cat": 1.0}, query)
     assert near.meaning is None and near.words.tolist() == pytest.approx([1])
 
 
 @pytest.mark.parametrize("vectors", [None, np.zeros((0, 0), np.float32), np.zeros((0, 8), np.float32)])
 def test_no_prompts_at_all(vectors: np.ndarray | None) -> None:
-    index = OwnPrompts.build([], weigh, vectors)
+    index = PromptIndex.build([], weigh, vectors)
     near = index.near({"cat": 1.0}, unit(1, 8)[0])
     assert index.count == 0 and near.words.shape == (0,)
     assert near.meaning is None or near.meaning.shape == (0,)
@@ -112,7 +112,7 @@ def test_no_prompts_at_all(vectors: np.ndarray | None) -> None:
 
 def test_a_query_just_like_the_mean_is_near_to_nothing() -> None:
     vectors = unit(3, 8)
-    index = OwnPrompts.build(list("abc"), lambda _: {}, vectors)
+    index = PromptIndex.build(list("abc"), lambda _: {}, vectors)
     meaning = index.near({}, index.mean).meaning
     assert meaning is not None and np.isfinite(meaning).all() and np.abs(meaning).max() < 1e-3
 
@@ -129,9 +129,9 @@ def test_going_on_from_an_earlier_index_gives_the_same_as_starting_over(texts: l
         read.append(text)
         return weigh(text)
 
-    known = OwnPrompts.build(texts[:cut], weigh, None if vectors is None else vectors[:cut])
-    went_on = OwnPrompts.build(texts, noting, vectors, known=known)
-    afresh = OwnPrompts.build(texts, weigh, vectors)
+    known = PromptIndex.build(texts[:cut], weigh, None if vectors is None else vectors[:cut])
+    went_on = PromptIndex.build(texts, noting, vectors, known=known)
+    afresh = PromptIndex.build(texts, weigh, vectors)
     assert read == texts[cut:] and went_on.vocabulary == afresh.vocabulary
     for ours, theirs in zip(arrays(went_on), arrays(afresh), strict=True):
         assert ours.dtype == theirs.dtype
@@ -143,8 +143,8 @@ def test_the_order_of_prompts_does_not_matter(texts: list[str], asked: dict[str,
     order = list(range(len(texts)))
     dice.shuffle(order)  # type: ignore[attr-defined]
     vectors, query = unit(len(texts), 4), unit(1, 4, seed=1)[0]
-    one = OwnPrompts.build(texts, weigh, vectors).near(asked, query)
-    other = OwnPrompts.build([texts[at] for at in order], weigh, vectors[order]).near(asked, query)
+    one = PromptIndex.build(texts, weigh, vectors).near(asked, query)
+    other = PromptIndex.build([texts[at] for at in order], weigh, vectors[order]).near(asked, query)
     assert one.meaning is not None and other.meaning is not None
     np.testing.assert_allclose(other.words, one.words[order], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(other.meaning, one.meaning[order], rtol=1e-4, atol=1e-5)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.recommender import Recommender
-from lorarec.types import Active, Event, EventKind, Generation, Query, Suggestion, Use
+from lorarec.types import Active, Query, Suggestion
 from words_only import WORDS_ONLY
 
 CITY = ("alpha", "bravo", "charlie", "delta")
@@ -254,8 +255,8 @@ def test_a_file_that_appears_later_takes_over_its_past(roots: Path, tmp_path: Pa
 def test_another_process_records_and_this_one_learns(
     roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lorarec.remembering.LOOK_EVERY", 0.0)
-    monkeypatch.setattr("lorarec.remembering.LEARN_EVERY", 0.0)
+    monkeypatch.setattr("lorarec.watching.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("lorarec.watching.LEARN_EVERY", 0.0)
     with (
         Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as here,
         Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as there,
