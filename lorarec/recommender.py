@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 MOST = 1000  # suggestions of one answer
-STEP_EVERY = 60.0  # seconds between two looks for a smaller profile while memory is short
+STEP_EVERY = 60.0  # seconds between two looks for a profile that suits memory better
 _ANSWERS = 32  # that are kept for when the same is asked again
 _NONE = Records.of(())
 _STAGES = ("empty", "lexical", "full")
@@ -117,6 +117,7 @@ class Recommender:
         self._refresher = Refresher(self.refresh, self.indexing, self._changed)
         self._adoptions = 0
         self._stepped = float("-inf")
+        self._opened = time.monotonic()
         self._answers: Recent[Suggestions] = Recent(_ANSWERS)
         self._warmed: Pipeline | None = None  # for which the encoder was loaded
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
@@ -525,8 +526,7 @@ class Recommender:
         library, own = now.pipeline.library, self.memory.own(now.pipeline.library)
         beside = self._beside if lap is no_lap and not self._closed.is_set() else None
         asked = ask(query, library, now.lookup, self._encoders, own, lap, beside, now.pipeline.nearest)
-        if asked.vectors is None and library.vectors is not None and asked.read.text:
-            self._step_down_soon()
+        self._step_soon(asked.vectors is None and library.vectors is not None and bool(asked.read.text))
         return asked
 
     def _warm(self, now: Ready) -> None:
@@ -536,10 +536,13 @@ class Recommender:
             self._warmed = now.pipeline
             self._beside.submit(warm, self._encoders, model)
 
-    def _step_down_soon(self) -> None:
-        """A query could not be encoded: see in the background whether a smaller profile can be."""
+    def _step_soon(self, short: bool) -> None:
+        """See in the background, once in a while, whether another profile suits: a smaller one where memory was short
+        for a query, the user's own where there is room for it again. A process of one question does not begin that.
+        """
         moment = time.monotonic()
-        if self._encoders.may_step_down and moment - self._stepped > STEP_EVERY:
+        since = self._stepped if short else max(self._stepped, self._opened)
+        if moment - since > STEP_EVERY and (self._encoders.may_step_down if short else self._encoders.may_step_up):
             self._stepped = moment
             self.start_refresh()
 
