@@ -24,7 +24,7 @@ from .timings import Lap, no_lap
 from .types import Lora, Query, Safety, Suggestions
 
 MOST = 1000  # suggestions of one answer
-STEP_EVERY = 60.0  # seconds between two looks for a smaller profile while memory is short
+STEP_EVERY = 60.0  # seconds between two looks for a profile that suits memory better
 _KEPT = 32  # answers, for when the same is asked again
 
 
@@ -37,7 +37,7 @@ class Answering:
         encoders: Lender,
         knowledge: Callable[[Library], UserKnowledge | None],
         state: Callable[[], Hashable],
-        step_down: Callable[[], object],
+        step: Callable[[], object],
     ) -> None:
         """Begin without a thread.
 
@@ -46,13 +46,15 @@ class Answering:
             encoders: read the prompts.
             knowledge: of the user, beside a library.
             state: all that an answer depends on beside the question: as long as it stays equal, so does the answer.
-            step_down: called when a prompt could not be encoded although a smaller profile might, now and then.
+            step: called now and then when another profile may suit memory better: a smaller one where a prompt could
+                not be encoded, the user's own where there may be room for it again.
         """
         self._settings, self._encoders = settings, encoders
-        self._knowledge, self._state, self._step_down = knowledge, state, step_down
+        self._knowledge, self._state, self._step = knowledge, state, step
         self._answers: Recent[Suggestions] = Recent(_KEPT)
         self._warmed: Pipeline | None = None  # for which the encoder was loaded
         self._stepped = float("-inf")
+        self._opened = time.monotonic()
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
         self._closed = False
 
@@ -106,8 +108,7 @@ class Answering:
         library, known = now.pipeline.library, self._knowledge(now.pipeline.library)
         beside = self._beside if lap is no_lap and not self._closed else None
         asked = ask(query, library, now.lookup, self._encoders, known, lap, beside, now.pipeline.nearest)
-        if asked.vectors is None and library.vectors is not None and asked.read.text:
-            self._step_down_soon()
+        self._step_soon(asked.vectors is None and library.vectors is not None and bool(asked.read.text))
         return asked
 
     def _answer(self, now: Ready, query: Query, top: int | None, started: float, lap: Lap) -> Suggestions:
@@ -133,9 +134,12 @@ class Answering:
             self._warmed = now.pipeline
             self._beside.submit(warm, self._encoders, model)
 
-    def _step_down_soon(self) -> None:
-        """A query could not be encoded: see in the background whether a smaller profile can be."""
+    def _step_soon(self, short: bool) -> None:
+        """See in the background, once in a while, whether another profile suits: a smaller one where memory was short
+        for a query, the user's own where there is room for it again. A process of one question does not begin that.
+        """
         moment = time.monotonic()
-        if self._encoders.may_step_down and moment - self._stepped > STEP_EVERY:
+        since = self._stepped if short else max(self._stepped, self._opened)
+        if moment - since > STEP_EVERY and (self._encoders.may_step_down if short else self._encoders.may_step_up):
             self._stepped = moment
-            self._step_down()
+            self._step()

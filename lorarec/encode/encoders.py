@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from ..errors import BadFile, MissingPart, NotReady, StorageError
+from ..graphics import out_of_memory
 from ..types import Encoder
 from . import onnx_export
 from .models import ModelFolder
@@ -109,6 +110,7 @@ class OnnxEncoder(PooledEncoder):
 
         Raises:
             BadFile: ONNX Runtime cannot load the file, or the tokenizer is damaged.
+            NotReady: memory ran out.
             MissingPart: onnxruntime does not load, or the package tokenizers is not installed.
         """
         onnxruntime = onnx_export.runtime()
@@ -120,6 +122,8 @@ class OnnxEncoder(PooledEncoder):
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises a private class per kind of failure
+            if out_of_memory(error):  # nothing is wrong with the file
+                raise NotReady(f"memory ran out while {folder.name} was loaded; close other programs") from error
             raise BadFile(f"{path} cannot be loaded by ONNX Runtime ({error}); delete it") from error
         self._trimming = onnxruntime.RunOptions()
         self._trimming.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")

@@ -103,13 +103,20 @@ class Lender:
                 then, since encoding everything anew would cost more memory and time than it saves.
         """
         for level in self._levels if self.available else ():
-            slack = _CLIMB if self._levels.index(level) < self._levels.index(self._level) else 1.0
-            if self._loans.fits(set(level.model_ids.values()), slack) and (
-                level is self._levels[0] or level is self._level or complete(level.model_ids)
-            ):
+            if self._fits(level) and (level is self._levels[0] or level is self._level or complete(level.model_ids)):
                 self._level = level
                 return
         # None fits: stay, and answer by words as long as memory is short.
+
+    def _fits(self, level: Level) -> bool:
+        """Whether memory suffices for a profile, with room to spare for one that is larger than that in use."""
+        slack = _CLIMB if self._levels.index(level) < self._levels.index(self._level) else 1.0
+        return self._loans.fits(set(level.model_ids.values()), slack)
+
+    @property
+    def may_step_up(self) -> bool:
+        """Whether a smaller profile is in use although there is room for the user's again."""
+        return self._level is not self._levels[0] and self._fits(self._levels[0])
 
     @property
     def may_step_down(self) -> bool:
@@ -186,6 +193,8 @@ class Lender:
                 self._make_onnx(self._folders[model_id], self._settings.query_int8)
         except BadFile as error:
             self.give_up(str(error))
+        except NotReady as error:
+            _log.warning("%s", error)
 
     def make_way(self, timeout: float = 2.0) -> None:
         """The host is about to generate: nothing of ours stays in graphics memory."""

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from .. import machine
 from ..errors import NotReady
+from ..graphics import out_of_memory
 
 RESERVE = 512 << 20  # bytes of main memory left to everybody else
 _EXPLAINED = 4  # times its weights, or that part of them, that a model can take
@@ -90,7 +91,7 @@ class Loans:
         self._available, self._resident = available, resident
         self._heads: dict[str, Head] = {}
         self._held: dict[str, Held] = {}
-        self._loading: set[str] = set()
+        self._loading: dict[str, str] = {}  # name -> why it goes as soon as it is given back, "" if it need not
         self._measured: dict[str, int] = {}
         self._gone: dict[str, str] = {}  # name -> why it was unloaded last
         self._changed = threading.Condition()
@@ -155,11 +156,16 @@ class Loans:
     def unload(self, name: str = "", why: str = "asked to", timeout: float = 10.0) -> int:
         """Unload a model, or all; those that are lent when they come back, for which this waits at most ``timeout``.
 
+        One that is being loaded now is lent to whoever waits for it, and goes after that.
+
         Returns:
             Bytes freed meanwhile.
         """
         freed = 0
         with self._changed:
+            for loading in self._loading:
+                if loading == name or not name:
+                    self._loading[loading] = why
             wanted = [held for held in self._held.values() if not name or held.head.name == name]
             for held in wanted:
                 held.leaving = why
@@ -215,7 +221,7 @@ class Loans:
                 if name not in self._loading:
                     break
                 self._changed.wait()
-            self._loading.add(name)
+            self._loading[name] = ""
         made: Held | None = None
         try:
             with self._one_by_one:
@@ -223,9 +229,9 @@ class Loans:
                 made = self._load(head)
         finally:
             with self._changed:
-                self._loading.discard(name)
+                leaving = self._loading.pop(name)
                 if made is not None:
-                    made.lent = 1
+                    made.lent, made.leaving = 1, leaving
                     self._held[name] = made
                     self._measured[name] = made.bytes
                 self._changed.notify_all()
@@ -233,7 +239,15 @@ class Loans:
 
     def _load(self, head: Head) -> Held:
         before = self._resident()
-        model = head.open()
+        try:
+            model = head.open()
+        except Exception as error:  # each backend has its own way to say so
+            if not out_of_memory(error):
+                raise
+            model = None  # not in the handler: the traceback holds what was loaded by then
+        if model is None:
+            machine.give_back()
+            raise NotReady(f"memory ran out while {head.name} was loaded; close other programs")
         after = self._resident()
         grown = (after or 0) - (before or 0)
         # Another thread of the host may have loaded or freed gigabytes meanwhile: what no model of this size can have

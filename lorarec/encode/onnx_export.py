@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import BadFile, MissingPart, StorageError
+from ..errors import BadFile, MissingPart, NotReady, StorageError
+from ..graphics import out_of_memory
 from ..locks import file_lock
 from .models import WEIGHTS, ModelFolder
 from .onnx_graph import write
@@ -67,6 +68,7 @@ def export(folder: ModelFolder, data_dir: Path, int8: bool = False) -> Path:
         MissingPart: the architecture needs torch's exporter and that cannot run here, or the file made does not give
             the vectors that torch gives.
         BadFile: the model is damaged.
+        NotReady: memory ran out.
         StorageError: the data folder cannot be written.
     """
     exact = export(folder, data_dir) if int8 else None  # the one it is compared with
@@ -216,6 +218,8 @@ def _in_onnx(folder: ModelFolder, path: Path, ids: NDArray[np.int64], mask: NDAr
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return np.asarray(session.run(None, {"input_ids": ids, "attention_mask": mask})[0], np.float32)
     except Exception as error:  # onnxruntime raises a private class per kind of failure
+        if out_of_memory(error):  # nothing is wrong with the model
+            raise NotReady(f"memory ran out while {folder.name} was prepared; close other programs") from error
         raise BadFile(f"ONNX Runtime cannot run the export of {folder.name} ({error})") from error
 
 

@@ -218,7 +218,8 @@ def open_index(
             mapped.forget(folder, _KIND)
     if large and _card_build():
         card = CardIndex(matrix)
-        if room(card.size()):
+        # In this order: without a driver FAISS ends the process when it is asked for cards.
+        if room(card.size()) and faiss_package().get_num_gpus() > 0:
             return card
     return QuantizedIndex(matrix) if large else NumpyIndex(matrix)
 
@@ -236,6 +237,5 @@ def _approximate(matrix: Scores, folder: Path, key: str) -> ApproximateIndex:
 
 
 def _card_build() -> bool:
-    """Whether this FAISS was built for graphics cards and sees one."""
-    faiss = faiss_package()
-    return hasattr(faiss, "GpuIndexFlatIP") and hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+    """Whether this FAISS was built for graphics cards."""
+    return all(hasattr(faiss_package(), name) for name in ("GpuIndexFlatIP", "StandardGpuResources", "get_num_gpus"))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,34 @@ def test_a_deleted_or_damaged_onnx_file_is_made_anew(tmp_path: Path, save: Save,
         np.testing.assert_array_equal(patient(lender), expected)
 
 
+def test_memory_that_runs_out_while_loading_is_no_fault_of_the_file(
+    tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch, no_torch_check: None
+) -> None:
+    one = save(tmp_path / "one")
+    lender = Lender(chosen(one, one, one), tmp_path)
+    real = onnx_export.runtime()
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("Exception during initialization: std::bad_alloc")
+
+    fake = SimpleNamespace(**{name: getattr(real, name) for name in ("SessionOptions", "RunOptions")})
+    fake.InferenceSession = full
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_export, "runtime", lambda: fake)
+        lender.prepare()
+        assert lender.available and lender.problems == [], "the model is not given up"
+    expected = patient(lender)
+    lender.unload()
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_export, "runtime", lambda: fake)
+        with pytest.raises(NotReady, match="memory ran out"), lender.lend("semantic"):
+            pass
+        with pytest.raises(NotReady, match="memory ran out"):
+            patient(lender)
+    monkeypatch.setattr(onnx_export, "export", lambda *_: pytest.fail("the file was thrown away"))
+    np.testing.assert_array_equal(patient(lender), expected)
+
+
 def test_where_no_onnx_file_can_be_made_torch_does_the_work(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,10 +224,11 @@ def test_steps_up_when_there_is_room_and_not_back_and_forth(profiled: Any, tmp_p
     small = lender.model_ids()
     with_room_for(lender, 2.1)  # it would fit, barely
     lender.settle(lambda models: True)
-    assert lender.model_ids() == small
+    assert lender.model_ids() == small and not lender.may_step_up
     with_room_for(lender, 2.6)
+    assert lender.may_step_up
     lender.settle(lambda models: True)
-    assert lender.model_ids() != small and lender.stepped_down == ""
+    assert lender.model_ids() != small and lender.stepped_down == "" and not lender.may_step_up
 
 
 def test_an_index_of_a_smaller_profile_is_adopted_and_no_other(profiled: Any, tmp_path: Path) -> None:

@@ -302,6 +302,54 @@ def test_a_model_that_cannot_be_opened_is_tried_again_by_the_next() -> None:
         assert model.name == "a"
 
 
+def test_memory_that_runs_out_while_loading_is_said_and_costs_nothing() -> None:
+    world = World()
+    errors: list[Exception] = [MemoryError(), RuntimeError("[enforce fail] bad_alloc"), OSError("no disk")]
+    world.loans.register(Head(name="a", open=lambda: (_ for _ in ()).throw(errors.pop(0)) if errors else 1, size=1))
+    for expected in (NotReady, NotReady, OSError):
+        with pytest.raises(expected), world.loans.lend("a"):
+            pass
+    with world.loans.lend("a") as model:
+        assert model == 1
+
+
+@pytest.mark.parametrize("how", ["unload", "replace", "close"])
+def test_what_is_being_loaded_does_not_escape(how: str) -> None:
+    world = World()
+    world.add("b", 100)
+    loading, go_on = threading.Event(), threading.Event()
+
+    def opened() -> Model:
+        loading.set()
+        assert go_on.wait(30)
+        return Model("old")
+
+    world.loans.register(Head(name="a", open=opened, size=1))
+    got: list[str] = []
+
+    def borrow() -> None:
+        with world.loans.lend("a") as model:
+            got.append(model.name)
+
+    thread = threading.Thread(target=borrow)
+    thread.start()
+    assert loading.wait(30)
+    if how == "unload":
+        world.loans.unload(timeout=0)
+    elif how == "close":
+        world.loans.close()
+    else:
+        world.add("a", 100)
+    go_on.set()
+    thread.join(30)
+    assert got == ["old"], "who asked has it"
+    assert world.loaded() == set() and world.one("a").unloaded
+    if how != "close":
+        with world.loans.lend("a" if how == "replace" else "b"):
+            pass
+        assert len(world.loaded()) == 1 and len(world.opened) == 1, "what is lent later stays"
+
+
 def test_what_must_be_prepared_is_prepared_for_the_patient_only() -> None:
     world = World()
     made: list[str] = []

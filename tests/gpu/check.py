@@ -7,7 +7,9 @@ Needs no network: encoders have the real architectures with random weights, or t
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import os
 import sys
 import tempfile
 import time
@@ -16,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "hosts")]
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT), str(HERE.parent / "hosts")]
 
+NEEDED = ("torch", "transformers", "tokenizers", "pytest", "numpy", "msgspec", "sqlalchemy", "bm25s")
 PROFILES = {"speed": "MiniLM-L6", "balanced, quality": "mpnet-base", "quality (artistic)": "distilroberta"}
 PRECISIONS = ("float16", "bfloat16", "float32")
 BATCHES = (1024, 4096, 16_384, 65_536)  # tokens
@@ -83,7 +87,8 @@ def throughput(device: str, count: int, place: Path) -> Iterator[dict[str, Any]]
         cpu.encode(some)
         plain = len(some) / (time.perf_counter() - begun)
         base = {"profile": profile, "model": architecture}
-        yield {**base, "where": "CPU (ONNX Runtime)", "weights": held, "texts_per_s": plain}
+        runs_on = "ONNX Runtime" if type(cpu).__name__ == "OnnxEncoder" else "torch"
+        yield {**base, "where": f"CPU ({runs_on})", "weights": held, "texts_per_s": plain}
         for precision in PRECISIONS if device != "cpu" else ("float32",):
             for batch in BATCHES if device != "cpu" else BATCHES[:1]:
                 encoder = BulkEncoder(folder, cpu, Memory(), precision)
@@ -119,6 +124,11 @@ def main() -> int:
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--json", metavar="FILE")
     args = parser.parse_args()
+    result = Path(args.json).resolve() if args.json else None
+    lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        print(f"nothing was checked: this Python lacks {', '.join(lacking)}")
+        return 1
     failed = 0
     if args.device != "cpu":
         import pytest
@@ -127,6 +137,8 @@ def main() -> int:
         if not torch.cuda.is_available():
             print("no CUDA device: nothing was checked")
             return 0
+        args.device = str(torch.empty(0, device=args.device).device)  # "cuda" alone is the current one
+        os.chdir(ROOT)  # where pyproject.toml looks for what its options name
         print(f"{torch.cuda.get_device_name(args.device)}, torch {torch.__version__}")
         failed = int(pytest.main(["-q", "-m", "gpu", "-p", "no:cacheprovider", str(HERE)]))
     print(f"{'model':14} {'where':22} {'batch':>7} {'texts/s':>9} {'holds':>9} {'peak':>9}")
@@ -135,8 +147,8 @@ def main() -> int:
         for row in throughput(args.device, args.texts, Path(place)):
             show(row)
             rows.append(row)
-    if args.json:
-        Path(args.json).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    if result is not None:
+        result.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return failed
 
 

@@ -116,7 +116,8 @@ def test_the_card_answers_as_numpy_does(half_beyond: int, card: Card, monkeypatc
     assert card.half is (half_beyond == 100) and card.built == 1
 
 
-def test_a_card_without_room_is_not_used(card: Card) -> None:
+def test_a_card_without_room_is_not_used_nor_asked_for(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: pytest.fail("this ends the process where there is no driver"))
     asked: list[int] = []
 
     def never(size: int) -> bool:
@@ -127,6 +128,11 @@ def test_a_card_without_room_is_not_used(card: Card) -> None:
     index = open_index(matrix, never)
     assert type(index) is QuantizedIndex and asked == [matrix.nbytes] and card.built == 0
     assert type(open_index(matrix)) is QuantizedIndex, "nor without being told that there is"
+
+
+def test_room_for_what_faiss_does_not_see_is_not_used(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
+    assert type(open_index(clustered(500), always)) is FaissIndex
 
 
 def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:

@@ -65,6 +65,24 @@ def test_short_memory_costs_meaning_only_for_as_long_as_it_lasts(
         assert recommender.recommend(query).stage == "full", "what was answered by words is not"
 
 
+def test_the_users_profile_is_taken_up_again_where_there_is_room(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = Lenses(letters)
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        started: list[int] = []
+        monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
+        lender.may_step_up = True  # type: ignore[misc]
+        recommender.recommend(Query(prompt="a snowowl"))
+        assert started == [], "a command that asks once does not index for it"
+        recommender._answering._opened -= 61
+        for number in range(3):
+            recommender.recommend(Query(prompt=f"snowowl {number}"))
+        assert started == [1]
+
+
 def test_short_memory_while_indexing_leaves_words_and_the_next_refresh_goes_on(
     roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

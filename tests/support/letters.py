@@ -52,7 +52,7 @@ class Lenses:
 
     changes = 0
     stepped_down = ""
-    may_step_down = False
+    may_step_down = may_step_up = False
 
     def __init__(self, encoder: LetterEncoder, failure: Exception | None = None) -> None:
         self.encoder = encoder
