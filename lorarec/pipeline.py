@@ -325,7 +325,9 @@ class Pipeline:
                     strength=strengths[place],
                     trigger_words=asked.triggers(row),
                     base_model=_base(lora),
-                    reasons=explain.reasons(table, at, lora, matches, amounts, _host_reasons(fit, lora), past),
+                    reasons=explain.reasons(
+                        table, at, lora, matches, amounts, _host_reasons(fit, lora), past, ask.seed_row >= 0
+                    ),
                     signals={
                         name: value if isfinite(value) else None
                         for name, value in zip(SIGNALS, shown_signals[place], strict=True)

@@ -165,12 +165,13 @@ export class Workflow {
  * @param {Workflow} workflow
  * @param {object} around
  * @param {import("../core/types.mjs").Preferences} around.preferences
- * @param {string} around.language
+ * @param {string} around.language ComfyUI's
+ * @param {(language: "en" | "zh") => void} around.spoken
  * @param {import("./texts.mjs").Say} around.say
  * @param {import("../core/types.mjs").Host["strings"]} around.strings
  * @returns {import("../core/types.mjs").Host}
  */
-export function hostOf(workflow, { preferences, language, say, strings }) {
+export function hostOf(workflow, { preferences, language, spoken, say, strings }) {
   return {
     getPrompt: () => ({ prompt: workflow.reading.prompt, negative: workflow.reading.negative }),
     onPromptChange: (changed) => workflow.watch.listen(changed),
@@ -189,6 +190,7 @@ export function hostOf(workflow, { preferences, language, say, strings }) {
     setStrength: (name, strength, partner = "") => workflow.setStrength(name, strength, partner),
     halves: (choice) => workflow.halves(choice, preferences.get("insert") ?? "auto", say),
     language,
+    spoken,
     strings,
     preferences,
   };

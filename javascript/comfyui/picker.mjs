@@ -9,15 +9,15 @@ import { textOf } from "./boxes.mjs";
 const SHOWN = 160; // characters of a prompt
 
 export class Picker {
-  /** @param {Workflow} workflow @param {import("./texts.mjs").Say} say */
+  /** @param {Workflow} workflow @param {import("./texts.mjs").Say} say whose language may change */
   constructor(workflow, say) {
     this._workflow = workflow;
     this._say = say;
     this._drawn = "";
-    this._select = make("select.lr-input.lr-prompt-choice", { "aria-label": say("prompt") });
+    this._select = make("select.lr-input.lr-prompt-choice");
     this._select.addEventListener("change", () => this._workflow.choose(this._select.value));
     this._pin = make("button.lr-icon-button", { type: "button", onclick: () => this._workflow.pin() });
-    this._find = make("button.lr-icon-button", { type: "button", title: say("find"), "aria-label": say("find"), onclick: () => this._workflow.show() }, make("i.pi.pi-map-marker", { "aria-hidden": "true" }));
+    this._find = make("button.lr-icon-button", { type: "button", onclick: () => this._workflow.show() }, make("i.pi.pi-map-marker", { "aria-hidden": "true" }));
     this._question = make("div.lr-question", { role: "group" });
     this.element = make("div.lr-prompt", {}, make("div.lr-prompt-bar", {}, this._select, this._pin, this._find), this._question);
   }
@@ -26,7 +26,7 @@ export class Picker {
   draw() {
     const { prompts, found, pinned } = this._workflow.reading;
     const say = this._say;
-    const shown = JSON.stringify([found?.key, pinned, prompts.map((one) => [one.key, titleOf(one), textOf(one.boxes).slice(0, SHOWN)])]);
+    const shown = JSON.stringify([say("prompt"), found?.key, pinned, prompts.map((one) => [one.key, titleOf(one), textOf(one.boxes).slice(0, SHOWN)])]);
     if (shown === this._drawn) return found !== null;
     this._drawn = shown;
     const options = prompts.map((one) => make("option", { value: one.key, selected: one.key === found?.key }, this._line(one)));
@@ -34,9 +34,11 @@ export class Picker {
     fill(this._select, ...options);
     this._select.disabled = !prompts.length;
     this._select.title = found ? textOf(found.boxes) : "";
-    const label = say(pinned ? "unpin" : "pin");
-    this._pin.title = label;
-    this._pin.setAttribute("aria-label", label);
+    this._select.setAttribute("aria-label", say("prompt"));
+    for (const [button, label] of /** @type {const} */ ([[this._pin, say(pinned ? "unpin" : "pin")], [this._find, say("find")]])) {
+      button.title = label;
+      button.setAttribute("aria-label", label);
+    }
     this._pin.setAttribute("aria-pressed", String(pinned));
     fill(this._pin, make(pinned ? "i.pi.pi-bookmark-fill" : "i.pi.pi-bookmark", { "aria-hidden": "true" }));
     this._pin.disabled = this._find.disabled = !found;

@@ -39,10 +39,11 @@ function isDark(element) {
  */
 export function show(element, comfy, workflow, preferences) {
   style();
-  const language = languageOf(preferences.get("language") || comfy.app.extensionManager.setting.get("Comfy.Locale"));
-  const say = speaker(language);
+  const language = languageOf(comfy.app.extensionManager.setting.get("Comfy.Locale"));
+  let speak = speaker(language);
+  const say = (/** @type {Parameters<typeof speak>} */ ...words) => speak(...words);
   const picker = new Picker(workflow, say);
-  const place = make("div.lorarec-sidebar", { lang: language === "zh" ? "zh-CN" : "en" });
+  const place = make("div.lorarec-sidebar");
   const below = make("div.lorarec-panel");
   place.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => undoFrom(comfy.app, event));
   fill(place, picker.element, below);
@@ -51,10 +52,16 @@ export function show(element, comfy, workflow, preferences) {
     below.hidden = !picker.draw();
   };
   place.style.colorScheme = isDark(place) ? "dark" : "light";
+  /** @param {"en" | "zh"} now what the panel speaks */
+  const spoken = (now) => {
+    speak = speaker(now);
+    place.lang = now === "zh" ? "zh-CN" : "en";
+    draw();
+  };
   workflow.changed();
   draw();
   const deaf = workflow.watch.listen(draw);
-  const host = hostOf(workflow, { preferences, language, say, strings: PANEL });
+  const host = hostOf(workflow, { preferences, language, spoken, say, strings: PANEL });
   const panel = mount(below, { client: new ComfyClient(comfy.api), host });
   return () => {
     deaf();

@@ -28,6 +28,8 @@ export class Client {
   constructor({ base = "/lorarec/v1", fetch = (path, init) => globalThis.fetch(path, init), token = "" } = {}) {
     this.base = base;
     this.token = token;
+    /** What the server's sentences are in; "": as the browser asks. */
+    this.language = "";
     this._fetch = fetch;
     this._id = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this._number = 0;
@@ -163,7 +165,7 @@ export class Client {
 
   /** @returns {Record<string, string>} */
   _headers() {
-    return this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    return { ...(this.token && { Authorization: `Bearer ${this.token}` }), ...(this.language && { "Accept-Language": this.language }) };
   }
 
   /** @param {string} method @param {string} path @param {object=} body @param {AbortSignal=} signal */

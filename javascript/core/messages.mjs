@@ -84,7 +84,7 @@ function drawProgress(element, progress, say) {
  * @param {() => void} around.remember switch the history on
  */
 export function drawHints(element, { say, index, notes, lacking, history, remember }) {
-  const wanted = [...(index?.notices ?? []), ...notes].filter((note) => !(lacking && /encoder/i.test(note)));
+  const wanted = [...(index?.notices ?? []), ...notes].filter((note) => !(lacking && /encoder|编码器/i.test(note)));
   const progress = index?.job.progress;
   const encoding = working(index?.job) && index?.stage === "lexical" && progress?.stage === "encode" && progress.total;
   const off = history !== null && !history.enabled;

@@ -201,7 +201,10 @@ class Panel {
 
   /** @param {import("./options.mjs").Field} name of an option that was set */
   _setOption(name) {
-    if (name === "language") this._speak();
+    if (name === "language") {
+      this._speak();
+      void this._lookAround(this._question.answer !== null); // the server's sentences change with it
+    }
     else if (name === "top") void this.refresh();
     else if (name !== "pause") this._changed();
   }
@@ -213,6 +216,8 @@ class Panel {
     const { _client: client, _host: host, _deeds: deeds, _server: server, _options: options } = this;
     const language = languageOf(options.language || host.language || globalThis.navigator?.language);
     const say = speaker(language, host.strings?.[language]);
+    client.language = language;
+    host.spoken?.(language);
     const details = (/** @type {Card} */ card) => void drawer.open(card);
     const unhide = (/** @type {Card} */ card) => deeds.hide(card);
     const drawer = new Drawer({ client, say, level: () => options.blur });

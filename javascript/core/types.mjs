@@ -94,6 +94,7 @@
  *   own model; absent: only the high-noise half is inserted
  * @property {boolean=} tags whether LoRAs are named in the prompt by their file name alone
  * @property {string=} language "en" or "zh"; absent: the browser's
+ * @property {((language: "en" | "zh") => void)=} spoken told which one the panel speaks, at first and after each change
  * @property {Record<"en" | "zh", Record<string, string>>=} strings texts that this host says differently, by language and by
  *   their names in `texts.mjs`
  * @property {Preferences=} preferences where to keep what the user chose; absent: the browser's storage

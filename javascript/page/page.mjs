@@ -14,9 +14,8 @@ const SAID = 2000; // milliseconds for which the button says how copying went
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** Texts of the page itself, in the panel's language. */
-function translate() {
-  const language = languageOf(new Options().language || navigator.language);
+/** Texts of the page itself, in the panel's language. @param {"en" | "zh"} language */
+function translate(language) {
   const say = speaker(language);
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const element of document.querySelectorAll("[data-text]")) {
@@ -55,7 +54,7 @@ function askToken(say) {
 }
 
 async function start() {
-  const say = translate();
+  let say = translate(languageOf(new Options().language || navigator.language));
   const prompt = byId("prompt");
   const negative = byId("negative");
   const base = byId("base");
@@ -89,6 +88,7 @@ async function start() {
       insert: (choice) => box.insert(choice),
       remove: (name) => box.remove(name),
       setStrength: (name, strength) => box.setStrength(name, strength),
+      spoken: (language) => void (say = translate(language)),
     },
   });
 }

@@ -30,12 +30,8 @@ export class Dock {
     this.content = make("div.lorarec-content");
     this.body = make("div.lorarec-body");
     this.body.attachShadow({ mode: "open" }).append(...styles(), this.content);
-    this.element = make(
-      "details.lorarec-dock",
-      { id, open: preferences.get("open") !== "no" },
-      make("summary.lorarec-title", {}, title),
-      this.body,
-    );
+    this._title = make("summary.lorarec-title", {}, title);
+    this.element = make("details.lorarec-dock", { id, open: preferences.get("open") !== "no" }, this._title, this.body);
     const height = Number(preferences.get("height"));
     if (height >= LEAST) this.body.style.setProperty("--lorarec-height", `${height}px`);
     this.element.addEventListener("toggle", () => {
@@ -51,6 +47,11 @@ export class Dock {
   /** @returns {boolean} whether it can be looked at: of a hidden tab or a folded panel nothing needs to work */
   get showing() {
     return this.element.open && this.element.getClientRects().length > 0;
+  }
+
+  /** @param {string} title */
+  name(title) {
+    this._title.textContent = title;
   }
 
   /** @param {HTMLElement} place @param {boolean} beside */

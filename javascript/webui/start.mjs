@@ -124,6 +124,7 @@ class Tab {
       setStrength: (lora, strength) => tags.setStrength(lora, strength),
       tags: true,
       language: page.language(),
+      spoken: (language) => this.dock.name(speaker(language)("title")),
       preferences: this._preferences,
     };
   }

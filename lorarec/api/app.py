@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from msgspec import to_builtins
+
+from ..chinese import chinese, in_chinese
 from ..errors import LorarecError
 from .context import Context
 from .guard import Guard
@@ -37,7 +40,8 @@ class Api:
             self._guard.check(request)
             response = self._answer(request)
         except LorarecError as error:
-            response = failure(error, self.context.public(str(error)))
+            said = self.context.public(str(error))
+            response = failure(error, chinese(said) if _wants_chinese(request) else said)
         except Exception as error:  # the boundary to the network: a door can do nothing with it
             _log.exception("%s %s failed", request.method, request.path)
             response = failure(
@@ -80,7 +84,13 @@ class Api:
         if route.raw:
             given.append(request)
         result = route.handler(*given)
-        return result if isinstance(result, Response) else answer(result, route.status)
+        if isinstance(result, Response):
+            return result
+        return answer(in_chinese(to_builtins(result)) if _wants_chinese(request) else result, route.status)
+
+
+def _wants_chinese(request: Request) -> bool:
+    return request.headers.get("accept-language", "").lower().startswith("zh")
 
 
 def _find(request: Request) -> tuple[Route, tuple[str, ...]] | list[str]:

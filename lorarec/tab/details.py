@@ -94,7 +94,7 @@ def _strength(model: float | None, low: float | None, high: float | None, source
     said = " ".join(
         filter(None, ("" if model is None else number(model), f"({span})" if model is not None and span else span))
     )
-    return f"{said} {source}".strip()
+    return f"{said} {say.told(source)}".strip()
 
 
 def _texts(record: Record, say: Say) -> list[Html]:

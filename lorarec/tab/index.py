@@ -33,7 +33,7 @@ def build(ui: Ui, context: Context) -> list[JobView]:
                 (say("index_size"), size(figures.index.bytes)),
             )
         )
-        return markup.join((facts, markup.notes(state.notices, "warning")))
+        return markup.join((facts, markup.notes(map(say.told, state.notices), "warning")))
 
     views = []
     for name in work.JOBS:

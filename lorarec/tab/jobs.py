@@ -79,7 +79,7 @@ def job(state: JobState, say: Say) -> Html:
     if state.active:
         parts.append(_bar(state, say))
     if state.error and state.state == "failed":
-        parts.append(markup.note(state.error, "error"))
+        parts.append(markup.note(say.told(state.error), "error"))
     if state.report and not state.active:
         parts.append(_report(state.report, say))
     return tag("div", *parts, class_="lrt-job", data_active="true" if state.active else "false", aria_live="polite")

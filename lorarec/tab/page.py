@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import catalogue, history, index, profile, recommend, settings, similar, statistics
 from .compat import Ui
 from .markup import Html
-from .texts import speaker
+from .texts import Say
 
 if TYPE_CHECKING:
     from ..api.context import Context
@@ -29,7 +29,7 @@ def build(context: Context, *, language: str = "en", machine: bool = False) -> N
     Raises:
         ImportError: Gradio is not installed.
     """
-    ui = Ui(speaker(language), context.public, machine=machine)
+    ui = Ui(Say(language), context.public, machine=machine)
     say = ui.say
     with ui.make("Column", "tab"):
         # Inside a host's Blocks neither css nor head of our own would count; a style element in the body does.

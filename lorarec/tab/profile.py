@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 SHOWN = 12  # rows of a table
 FEW = 6  # of each kind of preference
 PREFERENCES = ("styles", "subjects", "tones", "roles", "base_models")
+_ABOUT = {  # what a statement is about: the text that names it
+    **{name: f"of_{name}" for name in (*PREFERENCES, "sessions")},
+    **{f"times.{kind}": f"by_{kind}" for kind in ("hour", "weekday", "month")},
+    **{name: name for name in ("favourites", "pairs", "personas", "changes")},
+    "strengths": "strengths_used",
+    "profile": "tab_profile",
+    "LoRAs": "loras",
+}
 
 
 def build(ui: Ui, context: Context) -> tuple[Any, ...]:
@@ -76,7 +84,7 @@ def _totals(profile: Profile, say: Say) -> Html:
         tiles.append((f"{day(totals.first)} –", day(totals.last)))
     drawn = (tag("div", tag("b", value), tag("span", name), class_="lrt-tile-figure") for value, name in tiles)
     return markup.join(
-        (tag("div", *drawn, class_="lrt-tiles"), *(tag("p", one, class_="lrt-dim") for one in profile.notes))
+        (tag("div", *drawn, class_="lrt-tiles"), *(tag("p", say.told(one), class_="lrt-dim") for one in profile.notes))
     )
 
 
@@ -115,7 +123,9 @@ def _preferences(profile: Profile, say: Say) -> Html:
     found: dict[str, tuple[Preference, ...]] = {name: getattr(profile, name)[:FEW] for name in PREFERENCES}
     drawn = [
         tag(
-            "div", tag("h4", say(f"of_{name}")), charts.bars([_preference(one, say) for one in some], say(f"of_{name}"))
+            "div",
+            tag("h4", say(f"of_{name}")),
+            charts.bars([_preference(one, name, say) for one in some], say(f"of_{name}")),
         )
         for name, some in found.items()
         if some
@@ -127,9 +137,9 @@ def _preferences(profile: Profile, say: Say) -> Html:
     )
 
 
-def _preference(one: Preference, say: Say) -> tuple[Part, float, str]:
+def _preference(one: Preference, what: str, say: Say) -> tuple[Part, float, str]:
     lift = "" if one.lift is None else f" · {say('lift', times='>20' if one.lift >= 20 else f'{one.lift:.1f}')}"
-    return one.name, one.share, f"{one.share:.0%}{lift}"
+    return say(f"role_{one.name}") if what == "roles" else one.name, one.share, f"{one.share:.0%}{lift}"
 
 
 def _strengths(profile: Profile, say: Say) -> Html:
@@ -179,7 +189,7 @@ def _changes(profile: Profile, say: Say) -> Html:
     rows = [
         (
             f"{one.before} → {one.after}",
-            one.kind,
+            say(_ABOUT[one.kind]),
             markup.chips(f"{move.name} {move.before:.0%} → {move.after:.0%}" for move in one.more),
             markup.chips(f"{move.name} {move.before:.0%} → {move.after:.0%}" for move in one.less),
         )
@@ -208,7 +218,7 @@ def _duplicates(profile: Profile, say: Say) -> Html:
 def _not_yet(profile: Profile, say: Say) -> Html:
     if not profile.not_yet:
         return Html("")
-    lines = (tag("li", f"{one.about.replace('_', ' ')}: {one.why}") for one in profile.not_yet)
+    lines = (tag("li", f"{say(_ABOUT[one.about])}: {say.told(one.why)}") for one in profile.not_yet)
     return markup.more(say("not_yet"), tag("ul", *lines))
 
 

@@ -165,7 +165,7 @@ def seen(context: Context, prompt: str, answer: Answer) -> int | None:
 
 def _remarks(answer: Answer, ui: Ui) -> Html:
     say = ui.say
-    found = [markup.notes(answer.notes)]
+    found = [markup.notes(map(say.told, answer.notes))]
     if not answer.suggestions:
         found.insert(0, markup.note(say("none"), "warning"))
     elif answer.abstained:

@@ -123,7 +123,7 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
                 _strength(one, say),
                 markup.chips(one.trigger_words) if one.trigger_words else tag("span", "–", class_="lrt-dim"),
                 _base(one, say),
-                tag("ul", *(tag("li", reason.text) for reason in one.reasons), class_="lrt-reasons"),
+                tag("ul", *(tag("li", say.told(reason.text)) for reason in one.reasons), class_="lrt-reasons"),
             )
         )
     names = ("#", "", "lora", "score", "strength", "trigger_words", "base_model", "reasons")
@@ -165,8 +165,8 @@ def _strength(one: Suggestion, say: Say) -> Html:
     return tag(
         "div",
         tag("b", number(strength.model)),
-        tag("div", span, class_="lrt-dim"),
-        title=say("from_source", source=strength.source),
+        tag("div", span, class_="lrt-dim lrt-nowrap"),
+        title=say("from_source", source=say.told(strength.source)),
     )
 
 
@@ -175,4 +175,6 @@ def _base(one: Suggestion, say: Say) -> Html:
         return tag("span", say("unknown"), class_="lrt-dim")
     sure = one.base_model.probability >= 0.9
     name = one.base_model.name if sure else f"{one.base_model.name} {one.base_model.probability:.0%}"
-    return tag("div", name, tag("div", one.base_model_doubt, class_="lrt-warn") if one.base_model_doubt else "")
+    return tag(
+        "div", name, tag("div", say.told(one.base_model_doubt), class_="lrt-warn") if one.base_model_doubt else ""
+    )

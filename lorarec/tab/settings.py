@@ -51,7 +51,7 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
     outputs = [*places.values(), note]
 
     def fill() -> Any:
-        return [*_shown(context.recommender().settings, places), ""]
+        return [*_shown(ui, context.recommender().settings, places), ""]
 
     def save(*values: Any) -> Any:
         given = {name: read(name, value) for name, value in zip(places, values, strict=True)}
@@ -59,7 +59,7 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
         return [*fill()[:-1], markup.note(say("saved"), "good")]
 
     def reset() -> Any:
-        return [*_shown(Settings(), places), markup.note(say("defaults_shown"))]
+        return [*_shown(ui, Settings(), places), markup.note(say("defaults_shown"))]
 
     ui.on(keep.click, save, list(places.values()), outputs)
     ui.on(defaults.click, reset, [], outputs)
@@ -90,7 +90,8 @@ def _field(ui: Ui, name: str) -> Any:
     help = ui.say(f"setting_{name}_help")
     about: dict[str, Any] = {"label": ui.say(f"setting_{name}"), "info": help}
     if option.choices:
-        return ui.make("Dropdown", place, choices=list(option.choices), value=usual, **about)
+        choices = [(ui.say(f"{'safety' if name == 'safety' else 'choice'}_{one}"), one) for one in option.choices]
+        return ui.make("Dropdown", place, choices=choices, value=usual, **about)
     if isinstance(usual, bool):
         return ui.make("Checkbox", place, value=usual, **about)
     if isinstance(usual, tuple):
@@ -105,6 +106,6 @@ def _field(ui: Ui, name: str) -> Any:
     return ui.make("Number", place, value=usual, precision=precision, **about)
 
 
-def _shown(settings: Settings, places: dict[str, Any]) -> list[Any]:
-    found = (getattr(settings, name) for name in places)
-    return ["\n".join(value) if isinstance(value, tuple) else value for value in found]
+def _shown(ui: Ui, settings: Settings, places: dict[str, Any]) -> list[Any]:
+    found = ((place, getattr(settings, name)) for name, place in places.items())
+    return ["\n".join(value) if isinstance(value, tuple) else ui.shown(place, value) for place, value in found]

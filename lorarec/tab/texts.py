@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from ..chinese import ROLES, chinese
 from .texts_records import RECORDS
 from .texts_settings import SETTINGS
-
-Say = Callable[..., str]  # say("page", first=1, last=25, total=60)
 
 # name: (English, 简体中文)
 TEXTS: dict[str, tuple[str, str]] = {
@@ -52,14 +49,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "blur_suggestive": ("suggestive", "暗示"),
     "blur_mature": ("mature", "成人"),
     "blur_explicit": ("explicit (never blur)", "露骨（从不模糊）"),
-    "role_character": ("character", "角色"),
-    "role_style": ("style", "画风"),
-    "role_concept": ("concept", "概念"),
-    "role_clothing": ("clothing", "服装"),
-    "role_pose": ("pose", "姿势"),
-    "role_detail": ("detail", "细节"),
-    "role_slider": ("slider", "滑杆"),
-    "role_accelerator": ("accelerator", "加速"),
+    **{f"role_{name}": (name, called) for name, called in ROLES.items()},
     "role_unknown": ("unknown role", "未知类型"),
     "safety_auto": ("auto: as the prompt", "自动：随提示词"),
     "safety_safe": ("safe", "安全"),
@@ -199,11 +189,17 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 
 
-def speaker(language: str) -> Say:
+class Say:
     """Speaks a language: simplified Chinese for "zh…", English for all else."""
-    which = 1 if language.lower().startswith("zh") else 0
 
-    def say(name: str, /, **values: object) -> str:
-        return TEXTS[name][which].format(**values)
+    def __init__(self, language: str) -> None:
+        """Choose it."""
+        self._chinese = language.lower().startswith("zh")
 
-    return say
+    def __call__(self, name: str, /, **values: object) -> str:
+        """A text of the page: ``say("page", first=1, last=25, total=60)``."""
+        return TEXTS[name][self._chinese].format(**values)
+
+    def told(self, sentence: str) -> str:
+        """What the core says."""
+        return chinese(sentence) if self._chinese else sentence

@@ -61,6 +61,7 @@ RECORDS: dict[str, tuple[str, str]] = {
     "of_styles": ("Styles", "画风"),
     "of_subjects": ("Subjects", "题材"),
     "of_tones": ("Tones", "氛围"),
+    "of_sessions": ("Sessions", "会话"),
     "of_roles": ("Roles", "类型"),
     "of_base_models": ("Base models", "基础模型"),
     "lift": ("{times}× the ordinary", "平常的 {times} 倍"),

@@ -18,6 +18,9 @@ def names(answer):
     return [one["lora"].rpartition("/")[2].removesuffix(".safetensors") for one in answer["suggestions"]]
 
 
+CHINESE = {"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}
+
+
 def hits(client):
     return client.get("/statistics")["suggestions"]["cached"]
 
@@ -206,3 +209,21 @@ def test_every_error_of_ours_has_a_status_and_a_code(client, monkeypatch, error)
     monkeypatch.setattr(client.recommender, "recommend", broken)
     reply = client("POST", "/suggestions", ASK)
     assert reply.status >= 400 and reply.code.islower() and reply.json["error"]["message"] == "said"
+
+
+def test_who_reads_chinese_is_told_in_chinese(client):
+    asked = {"prompt": "watercolor painting of a harbour", "active": [{"name": "nobody"}], "base_model": "my own mix"}
+    english, chinese = (client("POST", "/suggestions", asked, headers=sent).json for sent in ({}, CHINESE))
+    assert len(english["notes"]) >= 2 and english["suggestions"][0]["reasons"]
+
+    def told(answer):
+        for one in answer["suggestions"]:
+            yield from (reason["text"] for reason in one["reasons"])
+            yield from (one["strength"]["source"], one["base_model_doubt"])
+        yield from answer["notes"]
+
+    for before, after in zip(told(english), told(chinese), strict=True):
+        assert not before or (before != after and not after.isascii()), before
+    assert chinese["cards"] == english["cards"] and names(chinese) == names(english)
+    missing = client("GET", "/loras/0123456789abcdef", headers=CHINESE)
+    assert missing.code == "unknown_lora" and missing.json["error"]["message"].startswith("没有名为“0123456789abcdef”")

@@ -138,3 +138,13 @@ def test_signals_of_a_history_that_is_not_there_are_passed_over() -> None:
     past = Personally(Story(), {})
     told = {reason.signal for reason in reasons(table(), 0, LORA, Found(), moved, past=past)}
     assert told == {"own_taste"}, "without any use only its likeness to what is used can be told"
+
+
+def test_of_a_lora_like_another_no_reason_speaks_of_a_prompt() -> None:
+    signals = {"artistic": 0.5, "semantic_centred": 0.5}
+    for moved in ({"triggers": 3.0, "style": 2.0, "role": 1.0}, {"meaning": 1.0}):
+        found = [table(**signals), 0, LORA, Found(triggers=("redknight",)), moved]
+        about_prompt = [reason.text for reason in reasons(*found)]
+        alike = [reason.text for reason in reasons(*found, likeness=True)]
+        assert len(alike) == len(about_prompt) > 0 and not set(alike) & set(about_prompt)
+        assert not any(word in text for text in alike for word in ("prompt", "describe"))

@@ -98,7 +98,7 @@ class Tab:
             f".find(b => b.textContent.trim() === {json.dumps(name)} && b.getClientRects().length)"
         )
         self.page.run(f"{find}.setAttribute('data-test', {json.dumps(name)})")
-        self.page.click(f"[data-test={json.dumps(name)}]")
+        self.page.click(f"[data-test={json.dumps(name, ensure_ascii=False)}]")
 
     def write(self, place: str, text: str) -> None:
         """Type into a field, in place of what stands there."""

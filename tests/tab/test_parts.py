@@ -18,19 +18,19 @@ from lorarec.progress import STAGES
 from lorarec.settings import OPTIONS, Settings
 from lorarec.tab import charts, details, history, jobs, markup, prompts, recommend, settings
 from lorarec.tab.compat import Ui
-from lorarec.tab.texts import TEXTS, speaker
+from lorarec.tab.texts import TEXTS, Say
 from lorarec.types import Progress
 
 NASTY = "\"><script>alert(1)</script>' onload=x &amp; \ud800"
 FOLDER = Path(markup.__file__).parent
-say = speaker("en")
+say = Say("en")
 
 
 @pytest.fixture
 def ui(monkeypatch):
     """Makes a `Ui` over a Gradio that has nothing but a version: ``ui(machine=True)``."""
     monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(__version__="4.40.0", update=lambda **changes: changes))
-    return lambda language="en", **given: Ui(speaker(language), lambda text: text.replace("/home/me/", "me/"), **given)
+    return lambda language="en", **given: Ui(Say(language), lambda text: text.replace("/home/me/", "me/"), **given)
 
 
 class Seen(HTMLParser):
@@ -147,10 +147,12 @@ def test_dials_count_only_where_they_are_set_here():
         recommend.question(form(prompt="  "), say)
 
 
-def test_every_setting_has_its_field_and_reads_its_own_value_back():
+def test_every_setting_has_its_field_and_reads_its_own_value_back(ui):
     named = [name for names in settings.GROUPS.values() for name in names]
     assert set(named) <= set(OPTIONS) and len(named) == len(set(named))
-    shown = settings._shown(Settings(loras=("a", "b")), dict.fromkeys(OPTIONS))
+    shown = settings._shown(
+        ui(), Settings(loras=("a", "b")), dict.fromkeys(OPTIONS, SimpleNamespace(lorarec_values={}))
+    )
     given = {name: settings.read(name, value) for name, value in zip(OPTIONS, shown, strict=True)}
     assert Settings(**given) == Settings(loras=("a", "b"))
 
@@ -167,7 +169,7 @@ def test_texts_are_all_there_in_both_languages_and_take_the_same_values():
 
     for name, (english, chinese) in TEXTS.items():
         assert english and chinese and fields(english) == fields(chinese), name
-    assert speaker("zh-CN")("tab_recommend") == "推荐" and speaker("fr")("tab_recommend") == "Recommend"
+    assert Say("zh-CN")("tab_recommend") == "推荐" and Say("fr")("tab_recommend") == "Recommend"
 
 
 def test_every_text_that_is_asked_for_exists():
@@ -236,7 +238,7 @@ def test_a_chinese_page_speaks_chinese(ui):
 
 
 def test_spans_of_strengths_are_told_in_the_language_of_the_page():
-    assert details._strength(0.8, 0.6, 1.0, "author", speaker("zh")).startswith("0.80 (0.60 至 1.00)")
+    assert details._strength(0.8, 0.6, 1.0, "author", Say("zh")).startswith("0.80 (0.60 至 1.00)")
     assert details._strength(None, 0.6, 1.0, "author", say) == "0.60 to 1.00 author"
 
 
