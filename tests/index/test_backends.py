@@ -132,7 +132,7 @@ def test_a_card_without_room_is_not_used_nor_asked_for(card: Card, monkeypatch: 
 
 def test_room_for_what_faiss_does_not_see_is_not_used(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 0)
-    assert type(open_index(clustered(500), always)) is FaissIndex
+    assert type(open_index(clustered(500), always)) is QuantizedIndex
 
 
 def test_a_card_that_fails_leaves_the_cpu(card: Card) -> None:
