@@ -73,7 +73,7 @@ def test_the_users_profile_is_taken_up_again_where_there_is_room(
     with Recommender.open([roots], tmp_path / "data") as recommender:
         recommender.refresh()
         started: list[int] = []
-        monkeypatch.setattr(recommender, "start_refresh", lambda: started.append(1))
+        monkeypatch.setattr(recommender._refresher, "start", lambda: started.append(1))
         lender.may_step_up = True  # type: ignore[misc]
         recommender.recommend(Query(prompt="a snowowl"))
         assert started == [], "a command that asks once does not index for it"
