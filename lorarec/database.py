@@ -70,6 +70,22 @@ class Database:
         """
         return self._transaction(write=False)
 
+    @contextlib.contextmanager
+    def peek(self) -> Iterator[sqlite3.Connection]:
+        """As `read`, on a connection of the driver: for the few rows that the first answer of a process needs.
+
+        Importing SQLAlchemy takes longer than all else of that answer but its encoder.
+
+        Raises:
+            StorageError: as `read`.
+        """
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                yield connection
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
     def write(self) -> contextlib.AbstractContextManager[Connection]:
         """A connection inside ``BEGIN IMMEDIATE``: committed at the end, rolled back on an error. Keep it short.
 
@@ -90,10 +106,12 @@ class Database:
                     if not write:
                         transaction.rollback()
         except (DBAPIError, sqlite3.Error) as error:  # the latter where rows are fetched straight from the driver
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            if damage.is_damage(cause):
-                damage.note(self.path)
-            raise StorageError(_explain(self.path, cause)) from error
+            raise self._failed(error.orig if isinstance(error, DBAPIError) else error) from error
+
+    def _failed(self, cause: BaseException | None) -> StorageError:
+        if damage.is_damage(cause):
+            damage.note(self.path)
+        return StorageError(_explain(self.path, cause))
 
     def ensure(self, part: str, version: int, metadata: Callable[[], MetaData], migrate: Migrate | None = None) -> None:
         """Make the tables of one part exist in the given schema version; cheap when they do.

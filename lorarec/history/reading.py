@@ -1,11 +1,13 @@
 """What the history remembers, for those who learn from it and those who show it.
 
 Rows are mostly put in order here: asked for an order, SQLite walks a whole index of times to save itself the sort,
-instead of using the index that finds the few rows wanted.
+instead of using the index that finds the few rows wanted. What every answer needs, events and the version, is asked in
+plain SQL, see `Database.peek`.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from .schema import tables
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
+_EVENTS = "SELECT id, at, what, lora, strength, before, impression, prompt, project FROM history_event"
 _KINDS = {kind.value: kind for kind in EventKind}
 OPINIONS = {EventKind.LIKE: 1, EventKind.DISLIKE: -1, EventKind.NEUTRAL: 0}
 WISHES = (*OPINIONS, EventKind.HIDE, EventKind.SHOW)  # settings rather than traces: they hold whatever else is kept
@@ -146,7 +149,7 @@ def _images(connection: Connection, generations: Select[Any], *outcomes: Outcome
 
 
 def events(
-    connection: Connection,
+    connection: sqlite3.Connection,
     user: str | None,
     since: float | None = None,
     until: float | None = None,
@@ -155,17 +158,16 @@ def events(
     limit: int | None = None,
 ) -> list[Event]:
     """Events in the order they were recorded; of more than ``limit`` the newest."""
-    import sqlalchemy as sa
-
-    c = tables().event.c
-    columns = (c.id, c.at, c.what, c.lora, c.strength, c.before, c.impression, c.prompt, c.project)
-    query = sa.select(*columns).where(c.user == user, *within(c.at, since, until))
-    if lora is not None:
-        query = query.where(c.lora == lora)
+    asked = {"user = ?": user, "at >= ?": since, "at < ?": until, "lora = ?": lora}
+    given = {condition: value for condition, value in asked.items() if value is not None or condition == "user = ?"}
+    where, values = [*given], [*given.values()]
     if kinds is not None:
-        query = query.where(c.what.in_([kind.value for kind in kinds]))
+        where.append(_one_of("what", kinds))
+        values += [kind.value for kind in kinds]
+    query = f"{_EVENTS} WHERE {' AND '.join(where)}"
     if limit is not None:
-        query = query.order_by(c.at.desc(), c.id.desc()).limit(limit)
+        query += " ORDER BY at DESC, id DESC LIMIT ?"
+        values.append(limit)
     return [
         Event(
             kind=_KINDS[what],
@@ -177,8 +179,13 @@ def events(
             prompt=prompt,
             project=project,
         )
-        for _, at, what, of, strength, before, impression, prompt, project in sorted(fetch(connection, query))
+        for _, at, what, of, strength, before, impression, prompt, project in sorted(connection.execute(query, values))
     ]
+
+
+def _one_of(column: str, kinds: Collection[EventKind]) -> str:
+    """Condition: a column holds one of these kinds, which are to be its values."""
+    return f"{column} IN ({', '.join('?' * len(kinds))})"
 
 
 def impressions(
@@ -264,13 +271,11 @@ def counted_elsewhere(usage: Sequence[PastCount], since: float | None = None) ->
     return most
 
 
-def latest(connection: Connection, user: str | None, kinds: Sequence[EventKind]) -> dict[str, EventKind]:
+def latest(connection: sqlite3.Connection, user: str | None, kinds: Sequence[EventKind]) -> dict[str, EventKind]:
     """``{catalogue id: the last of these kinds that was recorded of it}``, whatever the clock said then."""
-    import sqlalchemy as sa
-
-    c = tables().event.c
-    query = sa.select(c.id, c.lora, c.what).where(c.user == user, c.what.in_([kind.value for kind in kinds]))
-    return {lora: _KINDS[what] for _, lora, what in sorted(fetch(connection, query))}
+    query = f"SELECT id, lora, what FROM history_event WHERE user = ? AND {_one_of('what', kinds)}"
+    found = connection.execute(query, [user, *(kind.value for kind in kinds)])
+    return {lora: _KINDS[what] for _, lora, what in sorted(found)}
 
 
 def counts(connection: Connection, user: str | None) -> Counts:
@@ -303,10 +308,7 @@ def counts(connection: Connection, user: str | None) -> Counts:
     )
 
 
-def version(connection: Connection, user: str | None) -> str:
+def version(connection: sqlite3.Connection, user: str | None) -> str:
     """See `History.version`."""
-    import sqlalchemy as sa
-
-    c = tables().state.c
-    row = connection.execute(sa.select(c.token, c.version).where(c.user == user)).fetchone()
+    row = connection.execute("SELECT token, version FROM history_state WHERE user = ?", [user]).fetchone()
     return f"{row[0]}-{row[1]}" if row else ""

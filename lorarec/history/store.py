@@ -176,7 +176,7 @@ class History:
 
     def version(self) -> str:
         """Changes with everything that `past`, `events` or `usage` would tell; "" while nothing was ever recorded."""
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             return reading.version(connection, self._user)
 
     def past(
@@ -215,7 +215,7 @@ class History:
 
         Of more than ``limit`` the newest. The order is not that of their times: a clock can be set back.
         """
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             return reading.events(connection, self._user, since, until, lora, kinds, limit)
 
     def impressions(
@@ -242,13 +242,13 @@ class History:
 
     def opinions(self) -> dict[str, int]:
         """``{catalogue id: 1 liked, -1 disliked}`` by the latest word on each."""
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             last = reading.latest(connection, self._user, tuple(OPINIONS))
         return {lora: OPINIONS[kind] for lora, kind in last.items() if OPINIONS[kind]}
 
     def hidden(self) -> frozenset[str]:
         """Catalogue ids of LoRAs that the user never wants to see."""
-        with self._database.read() as connection:
+        with self._database.peek() as connection:
             last = reading.latest(connection, self._user, (EventKind.HIDE, EventKind.SHOW))
         return frozenset(lora for lora, kind in last.items() if kind is EventKind.HIDE)
 
