@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from letters import LetterEncoder
+from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.index import backends, retrieve
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
@@ -142,3 +143,28 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
         assert found.all()
         np.testing.assert_allclose(vectors, letters.encode(wanted), atol=1e-6)
     assert "full" in stages
+
+
+_ANSWER = """
+import sys
+from lorarec.recommender import Recommender
+from lorarec.types import Query
+with Recommender.open([sys.argv[1]], sys.argv[2]) as recommender:
+    [first, *_] = recommender.recommend(Query(prompt="a snowowl on a cake")).suggestions
+    print(first.name, *sorted({"sqlalchemy", "torch", "bm25s"} & set(sys.modules)))
+"""
+
+
+def test_a_first_answer_waits_for_no_package_that_only_indexing_needs(
+    roots: Path, tmp_path: Path, letters: LetterEncoder
+) -> None:
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        hidden = recommender.find("snow_owl").id
+        recommender.memory.record_event(Event(kind=EventKind.HIDE, lora=hidden, at=1.0))
+        recommender.memory.record_event(Event(kind=EventKind.LIKE, lora=recommender.find("cake").id, at=2.0))
+        recommender.memory.record_generation(Generation(prompt="a cake", loras=(Use(name="cake"),), made=3.0))
+        recommender.refresh()
+    command = [sys.executable, "-c", _ANSWER, str(roots), str(tmp_path / "data")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["cake"], "what is hidden stays so, and nothing heavy was imported"
