@@ -54,7 +54,10 @@ class Tokenizer:
     def __call__(self, texts: Sequence[str], *, offsets: bool = False) -> list[Tokens]:
         """Tokenize texts; ``offsets`` also asks where each token stands, which long texts always get."""
         cleaned = [self._clean(text) for text in texts]
-        encodings = self._tokenizer.encode_batch(cleaned, add_special_tokens=False)
+        if len(cleaned) == 1:  # a batch is handed to a pool of threads, for which a live query would wait
+            encodings = [self._tokenizer.encode(cleaned[0], add_special_tokens=False)]
+        else:
+            encodings = self._tokenizer.encode_batch(cleaned, add_special_tokens=False)
         out = []
         for original, text, encoding in zip(texts, cleaned, encodings, strict=True):
             ids = encoding.ids

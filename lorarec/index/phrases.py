@@ -51,7 +51,7 @@ class Texts(Struct, frozen=True):
         having = np.flatnonzero(counts)
         if len(having):
             firsts = (np.cumsum(counts) - counts)[having]
-            out[having] = np.add.reduceat(values[self.terms[places]], firsts, dtype=np.float64)
+            out[having] = np.add.reduceat(values.take(self.terms[places]), firsts, dtype=np.float64)
         return out
 
 

@@ -120,14 +120,14 @@ def retrieve(
     lap("lexical")
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
-        names = vectors.names[rows]
+        names = vectors.names.take(rows, 0)  # as indexing, in less time
         columns.update(_dense(vectors, view.vectors, rows, names))
         if len(view.vectors.chunks) and len(rows):
-            near = dots(names, view.vectors.chunks)
-            weighted = near * view.vectors.chunk_weights
-            chunk = weighted.argmax(1)
-            columns["chunk"] = near.max(1)
-            columns["chunk_weighted"] = weighted.max(1)
+            near = dots(view.vectors.chunks, names)  # (k, c): numpy finds the largest of each column ten times as fast
+            weighted = near * view.vectors.chunk_weights[:, None]
+            chunk = weighted.argmax(0)
+            columns["chunk"] = near.max(0)
+            columns["chunk_weighted"] = weighted.max(0)
     lap("dense")
     columns.update(_examples(lexical, vectors, view, rows))
     lap("examples")
@@ -216,7 +216,7 @@ def _dense(vectors: Vectors, query: QueryVectors, rows: NDArray[np.int64], names
         if matrix.shape[1] != len(vector) or not vector.any():  # no LoRA, or not the query, has a text for this lens
             columns[name] = columns[f"{name}_centred"] = np.full(len(rows), np.nan, np.float32)
             continue
-        columns[name] = _cosine(names if name == "name_near" else matrix[rows], vector)
+        columns[name] = _cosine(names if name == "name_near" else matrix.take(rows, 0), vector)
         columns[f"{name}_centred"] = columns[name] - np.dot(vectors.means[name], vector)
     return columns
 
@@ -241,7 +241,7 @@ def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: 
     if vectors is not None and view.vectors is not None:
         meaning = np.full(len(rows), np.nan, np.float32)
         if vectors.examples.shape[1]:
-            near = dot(vectors.examples[examples.texts], view.vectors.semantic)
+            near = dot(vectors.examples.take(examples.texts, 0), view.vectors.semantic)
             near[near == 0] = np.nan  # an example without text, or one that is not encoded yet
             meaning = examples.best(near)
         columns["example_meaning"] = meaning
