@@ -20,7 +20,8 @@ MOST_REMOVED = 1000  # LoRAs put in and taken out, the latest: what is older say
 class CurrentKnowledge:
     """The latest memories, and these with the wishes of now. Safe from many threads; reading never waits.
 
-    ``_swapping`` is held from reading the history until what was read is in place, so that what is newer stays.
+    ``_swapping`` is held from reading the history, or what was saved of it, until what was read is in place, so that
+    what is newer stays, and what was deleted does not come back.
     """
 
     def __init__(self, history: History, settings: Settings, folder: Path) -> None:
@@ -45,11 +46,12 @@ class CurrentKnowledge:
         return kept if kept is not None and kept.library == library.key else None
 
     def restore(self, library: Library) -> UserKnowledge | None:
-        """Take what an earlier process saved, if it was laid out beside this very library, with the wishes of now."""
-        saved = memories.load(self._folder) if self._settings.history else None
+        """Take what an earlier process saved beside this very library, unless more is known, with the wishes of now."""
         with self._swapping:
-            if saved is not None and (saved.library, saved.project) == (library.key, self._settings.project):
-                self.memories = saved
+            if self._settings.history and self.memories_beside(library) is None:
+                saved = memories.load(self._folder)
+                if saved is not None and (saved.library, saved.project) == (library.key, self._settings.project):
+                    self.memories = saved
             return self._renew(library)
 
     def put(self, made: Memories | None, library: Library, told: str) -> None:

@@ -61,7 +61,9 @@ def tables() -> Tables:
         text("stamp"),  # of the file with its sidecars, see files.py; "" = to be described again
         text("fingerprint"),
         number("missing", "0"),
-        # Nobody reads it; the tables of the first versions have it without a default and take no row that lacks it.
+        # Nobody reads it, yet tables that are there take no row without it. To drop it would raise `VERSION`, and an
+        # older lorarec of another host, which shares the data folder, then refuses the file: it goes with a change
+        # that is worth that. SQLite below 3.35 cannot drop a column either, and Pythons with one are about.
         sa.Column("changed", sa.BigInteger, nullable=False, default=0),
         text("partner", ""),
         text("noise", ""),

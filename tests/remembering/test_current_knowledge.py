@@ -93,3 +93,14 @@ def test_words_are_there_before_meaning(
     encoders.during = look
     memory.learn(library)
     assert seen == [1]
+
+
+def test_saved_memories_take_no_place_of_newer_ones(open_memory: Callable[..., Memory], library: Library) -> None:
+    """A question may find another library than a thread that learns beside the new one meanwhile."""
+    first, memory = open_memory(), open_memory()
+    record(first, "a red castle")
+    first.learn(library)
+    record(first, "deer", first=5)
+    memory.learn(library, stop=lambda: True)  # by words, and not saved
+    known = memory._current.restore(library)
+    assert known is not None and known.memories is not None and known.memories.past.count == 2

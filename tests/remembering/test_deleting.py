@@ -13,6 +13,7 @@ from lorarec.database import Database
 from lorarec.errors import UsageError
 from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import Library
+from lorarec.memories import Memories
 from lorarec.remembering import Memory
 from one_memory import Encoders, record, run_aside, wait_for
 from traces import left_of
@@ -75,3 +76,23 @@ def test_nothing_said_is_nothing_deleted(open_memory: Callable[..., Memory], lib
     memory.learn(library)
     known = memory.knowledge(library)
     assert known is not None and known.memories is not None
+
+
+def test_what_is_loaded_while_it_is_deleted_does_not_stay(
+    open_memory: Callable[..., Memory], library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(open_memory(), "a secret castle")
+    open_memory().learn(library)
+    memory, load, deleters = open_memory(), memories_module.load, []
+
+    def slow(folder: Path) -> Memories | None:
+        found = load(folder)
+        deleters.append(run_aside(lambda: memory.delete(everything=True)))
+        deleters[0].join(0.5)
+        return found
+
+    monkeypatch.setattr(memories_module, "load", slow)
+    memory.knowledge(library)
+    monkeypatch.undo()
+    deleters[0].join(10)
+    assert memory.memories is None and memory.knowledge(library) is None
