@@ -199,10 +199,15 @@ class Recommender:
     def notices(self) -> tuple[str, ...]:
         """Sentences for the user: what is missing or was set aside, with the remedy."""
         found = [
-            *(self._notice, self._database.warning, *self._encoders.problems),
+            *(*self.set_aside, *self._encoders.problems),
             *(self._encoders.stepped_down, self._approximate(), self.failure),
         ]
         return tuple(dict.fromkeys(text for text in found if text))
+
+    @property
+    def set_aside(self) -> tuple[str, ...]:
+        """Those of the notices that speak of damaged files, which concern whoever looks at the history as well."""
+        return tuple(text for text in (self._notice, self._database.warning) if text)
 
     def _approximate(self) -> str:
         now = self._library.now

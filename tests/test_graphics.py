@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -71,3 +72,35 @@ def test_memory_of_the_machine() -> None:
     resident, available = resident_bytes(), available_bytes()
     assert resident is not None and resident > 10 << 20
     assert available is None or available > 0
+
+
+def test_what_a_host_loads_only_in_part_is_taken_back_and_leaves_its_tables() -> None:
+    torch: Any = pytest.importorskip("torch")
+    loaded: list[Any] = []
+    management = SimpleNamespace(
+        text_encoder_device=lambda: torch.device("meta"),
+        load_models_gpu=lambda patchers: loaded.extend(patchers) or patchers[0].module.to("cpu"),
+        unload_model_and_clones=loaded.remove,
+    )
+    quiet = [True, False, False]  # for loading; twice at the next loan
+
+    class Module(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(2))
+
+        def to(self, device: Any) -> Any:  # "meta" keeps no values to bring back
+            self.weight = torch.nn.Parameter(torch.zeros(2, device=device))
+            return self
+
+    memory = graphics.ManagedMemory(
+        lambda: management,
+        lambda: lambda module, load, offload: SimpleNamespace(module=module),
+        lambda: True,
+        lambda: contextlib.nullcontext(quiet.pop(0)),
+    )
+    module = Module()
+    assert not memory.borrow(module) and device_of(module) == "cpu" and len(loaded) == 1
+    assert not memory.borrow(Module()) and len(loaded) == 1, "not while the host may be using them"
+    quiet += [True, False]
+    assert not memory.borrow(Module()) and loaded == []

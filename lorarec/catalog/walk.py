@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
+from stat import S_ISREG
 
 from ..paths import Identity, absolute, identity, printable, unstorable
 from ..types import ScanProblem
@@ -79,6 +80,8 @@ class Walk:
                             continue
                         # Stat while listing: later, in another order, each would cost half as much again.
                         status = entry.stat() if name[name.rfind(".") :].lower() in STATED else None
+                        if status and not S_ISREG(status.st_mode):
+                            continue  # a pipe or a device: whoever opens it may wait for ever
                     except OSError as error:
                         files[name] = error
                     else:

@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--large",
         action="store_true",
-        help=f"also {LARGE[0]:,} and {LARGE[1]:,} LoRAs and {EVENTS:,} events: an hour, 40 GB of disk, 8 GB of memory",
+        help=f"also {LARGE[0]:,} and {LARGE[1]:,} LoRAs and {EVENTS:,} events: a quarter of an hour, 30 GB of disk, 8 "
+        "of memory",
     )
     parser.add_argument(
         "--bench",

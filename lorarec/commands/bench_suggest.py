@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import msgspec
 import numpy as np
 
 from .. import library as library_module
+from ..errors import StorageError
 from ..index.vectors import index_class
 from ..indexing import library_folder
 from ..measure import process, speed
@@ -30,6 +32,7 @@ from .bench_suite import Suite, token_counter
 from .bench_tiled import tiled
 
 REAL = 10_000  # LoRAs beyond which a library is laid side by side from one of this size
+LAID = 26_000  # bytes of disk for each LoRA of such a library while it is laid out
 TOKENS = (30, 75)  # of prompts
 NEAREST = 200  # of the bare search
 
@@ -67,6 +70,7 @@ def collection(suite: Suite, count: int) -> tuple[Path, Path]:
     times = -(-count // REAL)
     folder, data = suite.work / f"loras-{count}", suite.work / f"data-{count}"
     if library_module.load(library_folder(data, [folder])) is None:
+        _need_disk(suite.work, count * LAID)
         small, small_data = suite.collection(REAL)
         with Recommender.open([small], small_data, settings=suite.settings, user=None) as recommender:
             recommender.refresh(suite.meter)
@@ -81,6 +85,15 @@ def collection(suite: Suite, count: int) -> tuple[Path, Path]:
             library_module.save(large, library_folder(data, [folder]))
     suite.prepare(data)
     return folder, data
+
+
+def _need_disk(folder: Path, size: int) -> None:
+    """Refuse to fill a disk: files are mapped while they are written, and a process that runs out of disk then dies."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise StorageError(
+            f"{folder} has {free / 1e9:.0f} GB left and {size / 1e9:.0f} are needed; name another folder with --work"
+        )
 
 
 def _of_size(suite: Suite, count: int) -> tuple[list[Measured], Size]:

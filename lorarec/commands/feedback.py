@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..errors import NotIndexed, UnknownLora, UsageError
 from ..history_types import Event, EventKind
 from ..naming import can_take_back
-from ..present import plain, print_json, remark
+from ..present import plain, print_json, remark, remarks
 from .arguments import add_json
 from .common import opened, own_command
 
@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if kind is EventKind.DISMISS and not args.prompt.strip():
         raise UsageError("say for which prompt: --prompt TEXT; `feedback hide` is for all prompts")
     with opened(args) as recommender:
+        remarks(recommender.set_aside)
         memory = recommender.memory
         loras = [_meant(recommender, name, kind) for name in args.names]
         if kind in (EventKind.DISMISS, EventKind.UNDISMISS) and not memory.history.recording:

@@ -27,7 +27,7 @@ from ..database import FILE
 from ..errors import UsageError
 from ..host import PlainHost
 from ..naming import remembered
-from ..present import console, number, plain, print_json, remark
+from ..present import console, number, plain, print_json, remark, remarks
 from ..readable import minute, short
 from .arguments import MOST, add_json, refuse_others, whole
 from .common import change_settings, opened, own_command
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action in ("on", "off"):
         return _switch(args)
     with opened(args) as recommender:
+        remarks(recommender.set_aside)
         return {"show": _show, "export": _export, "delete": _delete}[args.action](args, recommender)
 
 

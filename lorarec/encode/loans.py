@@ -125,14 +125,12 @@ class Loans:
             MissingPart: nothing installed can run it.
             BadFile: it is damaged.
         """
-        if patient:
-            self._heads[name].prepare()
         try:
             held = self._take(name)
         except NotReady:
             if not patient:
                 raise
-            self._heads[name].prepare()  # what was prepared turned out to be damaged
+            self._heads[name].prepare()
             held = self._take(name)
         try:
             yield held.model

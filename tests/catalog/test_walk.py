@@ -254,3 +254,12 @@ def test_the_walk_ends_when_told(tmp_path):
     assert [file.path for file in next(found)] == ["a.pt"]
     with pytest.raises(TimeoutError):
         next(found)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names in folders")
+def test_pipes_are_not_opened_as_files(tmp_path):
+    lay(tmp_path, "castle.safetensors")
+    for name in ("castle.json", "pipe.safetensors"):
+        os.mkfifo(tmp_path / name)
+    [only], walked = walk(tmp_path)
+    assert only.path == "castle.safetensors" and only.sidecars == () and walked.problems == []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from lorarec import sample
+from lorarec.commands import bench_suggest
 from lorarec.commands.bench_tiled import tiled
+from lorarec.errors import StorageError
 from lorarec.index import postings as postings_module
 from lorarec.index.retrieve import Vectors, match
 from lorarec.library import Library
@@ -35,6 +38,13 @@ def library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     means = dict.fromkeys(("semantic", "artistic", "technical", "example_mean", "name_near"), lens[0])
     vectors = Vectors(lens, lens, lens, lens, examples, lens, spread, means)
     return replace(known, models={"semantic": "x"}, vectors=vectors)
+
+
+def test_a_disk_without_room_is_named_before_hours_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_suggest.shutil, "disk_usage", lambda folder: SimpleNamespace(free=12_000_000_000))
+    with pytest.raises(StorageError, match=r"has 12 GB left and 26 are needed; .* --work"):
+        bench_suggest.collection(SimpleNamespace(work=tmp_path), 1_000_000)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_copy_is_found_like_the_first(library: Library, tmp_path: Path) -> None:

@@ -69,6 +69,13 @@ def test_an_empty_history_says_so(call, data: Path) -> None:
     assert call("history", "--data", data, "--json").json["generations"] == []
 
 
+@pytest.mark.parametrize("verb", [("history",), ("history", "export"), ("feedback", "like", MIRA)])
+def test_a_damaged_database_is_not_replaced_in_silence(call, data: Path, verb: tuple[str, ...]) -> None:
+    (data / "lorarec.sqlite3").write_bytes(b"garbage" * 500)
+    assert "was damaged" in call(*verb, "--data", str(data)).err
+    assert len(list(data.glob("lorarec.sqlite3.damaged-*"))) == 1
+
+
 def test_show_prints_the_newest_generations_with_loras_and_links(call, data: Path) -> None:
     fill(data)
     done = call("history", "--data", data, "--limit", 3)

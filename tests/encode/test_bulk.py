@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,25 @@ def test_the_host_starts_work_between_two_batches(bench: Bench) -> None:
     bench.check(bench.encoder.encode(TEXTS))
     assert not bench.encoder.resident and bench.graphics.there == [] and bench.encoder.why == "the host works"
     assert bench.graphics.asked == before + 4, "as soon as it was idle no more, the device was left"
+
+
+def test_whoever_could_not_wait_for_a_batch_gets_the_device_after_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.encoder.encode(TEXTS[:1])
+    bench.encoder.batch_tokens, real, batches = 200, bench.encoder._run, []
+
+    def asked_meanwhile(ids: Any, mask: Any) -> Any:
+        batches.append(len(ids))
+        asking = threading.Thread(target=bench.encoder.make_way, args=(0.01,))
+        asking.start()
+        asking.join()
+        assert bench.encoder.resident, "a batch is not cut off"
+        return real(ids, mask)
+
+    monkeypatch.setattr(bench.encoder, "_run", asked_meanwhile)
+    bench.check(bench.encoder.encode(TEXTS))
+    assert len(batches) == 1 and not bench.encoder.resident, "although the host does not say yet that it works"
 
 
 def test_it_goes_up_again_when_the_host_is_idle(bench: Bench) -> None:

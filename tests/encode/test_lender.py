@@ -255,9 +255,21 @@ def test_many_texts_go_to_the_device_and_queries_do_not(
         assert there.device == "cpu" and there.bytes == encoder.bytes > 0 and there.lent == 1
         with lender.lend("semantic") as query, lender.lend_bulk("semantic", 10_000) as second:
             assert isinstance(query, OnnxEncoder) and second is query, "one model at a time on the device"
+        assert graphics.there and lender.waiting(lambda: False)() is False and graphics.there
+        assert lender.waiting(lambda: True)() is True and graphics.there == [], "whoever waits for the host leaves it"
+        encoder._down_since = float("-inf")
+        encoder.encode(texts[:50])
+        assert graphics.there
+        lender.unload(timeout=0)
+        assert graphics.there == [], "unload means the device too"
+        encoder._down_since = float("-inf")
+        encoder.encode(texts[:50])
         lender.make_way()
         assert graphics.there == [] and all(model.precision == "float32" for model in lender.residents())
-    assert graphics.there == []
+    with lender.lend_bulk("semantic", len(texts)) as encoder:
+        encoder.encode(texts[:50])
+        assert graphics.there
+    assert graphics.there == [], "nothing stays after the job"
     off = Lender(chosen(one, one, one, gpu="off"), tmp_path, graphics)
     with off.lend_bulk("semantic", len(texts)) as encoder:
         assert isinstance(encoder, OnnxEncoder)

@@ -196,6 +196,20 @@ def test_a_model_used_in_time_stays() -> None:
     assert world.loaded() == {"a"} and len(world.timers.waiting) == 1
 
 
+def test_what_is_lent_is_never_idle() -> None:
+    world = World(idle=60)
+    world.add("a", 100)
+    world.add("b", 100)
+    with world.loans.lend("a") as model:
+        with world.loans.lend("b"):
+            pass
+        world.clock.now += 61
+        world.timers.go_off()
+        assert world.loaded() == {"a"}
+        with world.loans.lend("a") as again:
+            assert again is model
+
+
 def test_no_idle_time_means_never() -> None:
     world = World(idle=0)
     world.add("a", 100)

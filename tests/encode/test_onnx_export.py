@@ -52,6 +52,17 @@ def test_an_export_that_torch_contradicts_is_refused(
     assert isinstance(open_encoder(folder, tmp_path), TorchEncoder)  # slower, but right
 
 
+def test_an_export_that_gives_no_numbers_is_refused_without_torch_too(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_torch_check: None
+) -> None:
+    folder = tiny("bert")
+    real = onnx_export._in_onnx
+    monkeypatch.setattr(onnx_export, "_in_onnx", lambda *arguments: real(*arguments) * np.nan)
+    with pytest.raises(MissingPart, match="no finite numbers"):
+        onnx_export.export(folder, tmp_path)
+    assert onnx_export.find(folder, tmp_path) is None
+
+
 @needs_exporter
 def test_other_architectures_go_through_torch_s_exporter(tiny: Any, tmp_path: Path) -> None:
     folder = tiny()

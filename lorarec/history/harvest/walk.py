@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from stat import S_ISREG
 
 from ...history_types import ImageFile
 from ...paths import Identity, absolute, exists, identity, printable, unstorable
@@ -90,7 +91,8 @@ class Walk:
         except OSError as error:
             self._unreadable(entry, error)
         else:
-            images.append(ImageFile(entry.path, status.st_size, status.st_mtime_ns))
+            if S_ISREG(status.st_mode):  # whoever opens a pipe may wait for ever
+                images.append(ImageFile(entry.path, status.st_size, status.st_mtime_ns))
 
     def _unreadable(self, entry: os.DirEntry[str], error: OSError) -> None:
         reason = error.strerror or type(error).__name__

@@ -213,3 +213,10 @@ def test_real_images(place: Place) -> None:
     assert report.generations > 0 and report.unreadable == 0
     again = place.harvest(folder)
     assert (again.found, again.new, again.changed) == (report.found, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names in folders")
+def test_pipes_are_not_opened_as_images(place: Place) -> None:
+    place.put("a.png", "a fox")
+    os.mkfifo(place.images / "pipe.png")
+    assert place.harvest().found == 1
