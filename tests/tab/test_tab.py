@@ -213,8 +213,14 @@ def test_in_chinese_and_in_little_room(chinese, browser, tab_of):
     tab.wait("recommend_table", ".lrt-reasons")
     assert "示例提示词同样有" in tab.text("recommend_table"), "reasons too are Chinese"
     tab.says("recommend_note", "仅按词语匹配：本机没有编码器 absent/encoder")
-    cut = "document.querySelector('#lorarec_recommend_table .lrt-scroll')"
-    assert page.run(f"{cut}.scrollWidth <= {cut}.clientWidth"), "no column is out of sight"
+    tab.open("目录")
+    tab.wait("catalogue_table", "tbody tr")
+    for tab_name, place in (("推荐", "recommend"), ("目录", "catalogue")):
+        tab.open(tab_name)
+        scroll = f"document.querySelector('#lorarec_{place}_table .lrt-scroll')"
+        for width in (900, 1000, 1100, 1200, 1300, 1400):
+            page.look(width=width, height=1000)
+            assert page.run(f"{scroll}.scrollWidth <= {scroll}.clientWidth"), f"{place}: a column is out of sight"
     tab.open("设置")
     page.wait("document.querySelector('#lorarec_settings_safety input').value === '成人'")
     tab.write("settings_top", "5000")
