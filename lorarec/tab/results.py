@@ -123,7 +123,9 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
                 _strength(one, say),
                 markup.chips(one.trigger_words) if one.trigger_words else tag("span", "–", class_="lrt-dim"),
                 _base(one, say),
-                tag("ul", *(tag("li", say.told(reason.text)) for reason in one.reasons), class_="lrt-reasons"),
+                tag("ul", *(tag("li", say.told(reason.text)) for reason in one.reasons), class_="lrt-reasons")
+                if one.reasons
+                else "",
             )
         )
     names = ("#", "", "lora", "score", "strength", "trigger_words", "base_model", "reasons")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -74,3 +75,31 @@ def test_endless_texts_have_an_end(tiny: Any) -> None:
 def test_fill_pads_at_the_right() -> None:
     ids, mask = fill([[5, 6, 7], [8]], 1)
     assert ids.tolist() == [[5, 6, 7], [8, 1, 1]] and mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_a_vocabulary_loaded_in_a_step_of_its_own_is_the_same(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tokenizers
+
+    folder = tiny()
+    whole = tokenizers.Tokenizer.from_file(str(folder.path / "tokenizer.json"))
+    whole.add_special_tokens(["[NEW]"])  # one that the vocabulary lacks
+    whole.save(str(folder.path / "tokenizer.json"))
+    handed: list[str] = []
+    real = tokenizers.Tokenizer.from_str
+    monkeypatch.setattr(tokenizers, "Tokenizer", Mock(from_str=lambda text: handed.append(text) or real(text)))
+    loaded = Tokenizer(folder)._tokenizer
+    whole.no_truncation()
+    whole.no_padding()
+    assert loaded.to_str() == whole.to_str()
+    assert len(handed) == 1 and "snow" not in handed[0], "no step has both"
+    for text in ("red fox, snow", "[NEW] zzz \u6c34 [MASK]", ""):
+        assert loaded.encode(text).ids == whole.encode(text).ids
+
+
+def test_other_tokenizers_are_loaded_as_they_are(tiny: Any) -> None:
+    import tokenizers
+
+    folder = tiny()
+    other = tokenizers.Tokenizer(tokenizers.models.BPE(vocab={"a": 0, "b": 1, "ab": 2}, merges=[("a", "b")]))
+    other.save(str(folder.path / "tokenizer.json"))
+    assert Tokenizer(folder)._tokenizer.encode("ab").ids == [2]

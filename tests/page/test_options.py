@@ -100,3 +100,8 @@ def test_chinese(written: Any) -> None:
     choose(written, 2, "zh")
     written.wait("document.querySelector('.lr-title').innerText === 'LoRA 推荐'")
     written.wait("document.querySelector('.lr-card .lr-primary')?.innerText === '插入'")
+    written.wait("document.querySelector('.lr-reasons').innerText.includes('示例提示词同样有')")
+    assert written.text("#copy") == "复制提示词", "the page around the panel too"
+    choose(written, 2, "en")
+    written.wait("document.querySelector('.lr-reasons').innerText.includes('example prompts')")
+    assert written.text("#copy") == "Copy prompt"

@@ -19,6 +19,20 @@ def test_the_language_is_comfyuis(newest: Any) -> None:
     newest.page.wait("document.querySelector('.lr-title')?.innerText === 'LoRA suggestions'")
 
 
+def test_all_of_it_speaks_what_is_chosen_in_the_panel(newest: Any) -> None:
+    newest.load(newest.text_to_image())
+    newest.first(FIRST)
+    choose = (
+        "((value) => { const field = document.querySelector('.lr-options [name=language]'); field.value = value;"
+        "field.dispatchEvent(new Event('change')); })"
+    )
+    for value, label, reason in (("zh", "提示词", "居前"), ("", "Prompt", "most downloaded")):
+        newest.page.run(f"{choose}('{value}')")
+        newest.page.wait(f"document.querySelector('.lorarec-sidebar select').ariaLabel === '{label}'")
+        newest.page.wait(f"document.querySelector('.lr-reasons').innerText.includes('{reason}')")
+        assert newest.page.count(".lorarec-sidebar") == 1
+
+
 def test_the_theme_is_comfyuis(newest: Any) -> None:
     newest.load(newest.text_to_image())
     for palette, scheme in (("light", "light"), ("dark", "dark")):

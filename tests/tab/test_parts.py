@@ -205,6 +205,7 @@ class Made(SimpleNamespace):
         class Component:
             def __init__(self, label="", info="", placeholder="", choices=(), value=None, elem_id=""):
                 self.said = (label, info, placeholder)
+                self.choices = choices
 
             def __enter__(self):
                 return self
@@ -229,6 +230,9 @@ def test_a_chinese_page_speaks_chinese(ui):
     for field in fields:
         for said in field.said:
             assert not words(said), said
+    for name in ("safety", "profile", "gpu", "precision"):
+        labels = [label for label, _ in settings._field(chinese, name).choices]
+        assert labels and not any(map(words, set(labels) - {"float16", "bfloat16", "float32"})), labels
     at_work = JobState(job="index", state="running", progress=Progress("scan", 1, 2, 1.0, 3.0))
     report = {"found": 3, "unreadable": 2, "more_problems": 0, "unknown": {"uses": 5, "names": 1, "most": {"ink": 5}}}
     for state in (at_work, JobState(job="index", state="done", report=report)):

@@ -191,3 +191,43 @@ def test_the_page_may_load_nothing_from_elsewhere(served):
     with urllib.request.urlopen(served.url, timeout=10) as response:
         policy = response.headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy and "http" not in policy
+
+
+@pytest.fixture(scope="module")
+def chinese(gradio, browser, loras, tmp_path_factory, served_by):
+    data = tmp_path_factory.mktemp(f"chinese-{gradio}")
+    (data / "settings.json").write_text('{"encoder_semantic": "absent/encoder", "safety": "mature"}', encoding="utf-8")
+    command = ("-m", "lorarec", "ui", "--port", "0", "--language", "zh", "--loras", loras, "--data", data)
+    served = served_by(gradio, *command)
+    served.settings = data / "settings.json"
+    yield served
+    served.stop()
+
+
+def test_in_chinese_and_in_little_room(chinese, browser, tab_of):
+    page = browser.page(chinese.url, width=1100, height=1000)
+    page.wait("document.querySelector('button#lorarec_recommend_go')", 30)
+    tab = tab_of(page)
+    tab.write("recommend_prompt", PROMPT)
+    tab.press("recommend_go")
+    tab.wait("recommend_table", ".lrt-reasons")
+    assert "示例提示词同样有" in tab.text("recommend_table"), "reasons too are Chinese"
+    tab.says("recommend_note", "仅按词语匹配：本机没有编码器 absent/encoder")
+    tab.open("目录")
+    tab.wait("catalogue_table", "tbody tr")
+    for tab_name, place in (("推荐", "recommend"), ("目录", "catalogue")):
+        tab.open(tab_name)
+        scroll = f"document.querySelector('#lorarec_{place}_table .lrt-scroll')"
+        for width in (900, 1000, 1100, 1200, 1300, 1400):
+            page.look(width=width, height=1000)
+            assert page.run(f"{scroll}.scrollWidth <= {scroll}.clientWidth"), f"{place}: a column is out of sight"
+    tab.open("设置")
+    page.wait("document.querySelector('#lorarec_settings_safety input').value === '成人'")
+    tab.write("settings_top", "5000")
+    tab.press("settings_save")
+    tab.says("settings_note", "数量为 5000，应在 1 到 1000 之间")
+    tab.write("settings_top", "7")
+    tab.press("settings_save")
+    tab.says("settings_note", "已保存")
+    assert json.loads(chinese.settings.read_text())["safety"] == "mature", "what it is called changes no value"
+    page.close()

@@ -129,10 +129,18 @@ def test_the_checkpoint_says_the_base_model(page: Any) -> None:
 
 def test_two_of_one_name_are_said_so(page: Any) -> None:
     write(page, PROMPT)
-    page.wait(cards())
+    page.wait(inside("panel.querySelector('.lr-shared')"))
     said = "[card.querySelector('.lr-name').textContent, card.querySelector('.lr-shared') === null]"
     shown = page.run(inside(f"[...panel.querySelectorAll('.lr-card')].map((card) => {said})"))
     assert [name for name, single in shown if not single] == ["hedgehog_knight-000012"] and len(shown) > 1
+
+
+def test_in_little_room_a_name_stays_readable(open_page: Any) -> None:
+    page = open_page(width=420)
+    write(page, PROMPT)
+    page.wait(inside("panel.querySelector('.lr-shared')"))
+    widths = page.run(inside("[...panel.querySelectorAll('.lr-name')].map((one) => one.clientWidth)"))
+    assert min(width for width in widths if width) >= 100
 
 
 def test_it_folds_and_remembers_that_and_asks_nothing_meanwhile(page: Any, host: Any) -> None:
