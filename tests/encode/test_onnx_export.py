@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -29,6 +30,25 @@ def installed(*names: str) -> bool:
 
 needs_torch = pytest.mark.skipif(not installed("torch", "transformers"), reason="torch is not installed")
 needs_exporter = pytest.mark.skipif(not installed("torch", "transformers", "onnx"), reason="onnx is not installed")
+
+
+_LOAD = """
+import sys
+from lorarec.encode.onnx_export import runtime
+runtime().InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+"""
+
+
+def test_loading_a_model_reports_to_nobody(tiny: Any, tmp_path: Path, no_torch_check: None) -> None:
+    path = onnx_export.export(tiny("bert"), tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    # In CI it keeps still by itself.
+    silent = ("ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "CI", "GITHUB_ACTIONS", "TF_BUILD", "BUILD_ID")
+    env = {name: value for name, value in os.environ.items() if name not in silent and not name.startswith("XDG_")}
+    env |= {"HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    subprocess.run([sys.executable, "-c", _LOAD, str(path)], env=env, check=True)
+    assert list(home.rglob("*")) == [], "what it would send is collected in a database there"
 
 
 @needs_torch
