@@ -17,6 +17,7 @@ from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.index import backends, retrieve
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
+from lorarec.settings import Settings
 from lorarec.types import Active, Query
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
@@ -148,17 +149,18 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
 _ANSWER = """
 import sys
 from lorarec.recommender import Recommender
+from lorarec.settings import Settings
 from lorarec.types import Query
-with Recommender.open([sys.argv[1]], sys.argv[2]) as recommender:
+settings = Settings(**dict.fromkeys(("encoder_semantic", "encoder_artistic", "encoder_technical"), "nobody/none"))
+with Recommender.open([sys.argv[1]], sys.argv[2], settings=settings) as recommender:
     [first, *_] = recommender.recommend(Query(prompt="a snowowl on a cake")).suggestions
     print(first.name, *sorted({"sqlalchemy", "torch", "bm25s"} & set(sys.modules)))
 """
 
 
-def test_a_first_answer_waits_for_no_package_that_only_indexing_needs(
-    roots: Path, tmp_path: Path, letters: LetterEncoder
-) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+def test_a_first_answer_waits_for_no_package_that_only_indexing_needs(roots: Path, tmp_path: Path) -> None:
+    settings = Settings(encoder_semantic="nobody/none", encoder_artistic="nobody/none", encoder_technical="nobody/none")
+    with Recommender.open([roots], tmp_path / "data", settings=settings) as recommender:
         recommender.refresh()
         hidden = recommender.find("snow_owl").id
         recommender.memory.record_event(Event(kind=EventKind.HIDE, lora=hidden, at=1.0))
