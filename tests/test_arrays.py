@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,17 @@ def test_the_largest_are_those_of_a_whole_sort(size: int, count: int, share: flo
     assert len(set(found.tolist())) == len(found)
     expected = np.sort(values[values > 0])[::-1][:count]
     np.testing.assert_array_equal(np.sort(values[found])[::-1], expected)
+
+
+def test_where_a_host_flushes_the_smallest_numbers_nothing_is_still_not_positive() -> None:
+    torch = pytest.importorskip("torch")
+    values = np.asarray([0, 2, 0, 1, 0], np.float32)
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot")
+    try:
+        assert sorted(largest(values, 4).tolist()) == [1, 3]
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1), st.data())
