@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lorarec.arrays import distinct, dot, dots, largest, runs
@@ -47,7 +47,6 @@ def test_runs_are_slices_one_after_the_other(lengths: list[int], data: st.DataOb
     assert counts.tolist() == [lengths[row] for row in chosen]
 
 
-@settings(deadline=None)  # the first products start threads
 @given(st.integers(0, 900), st.integers(0, 5), st.integers(0, 1000))
 def test_products_are_those_of_numpy_in_blocks_or_in_one(rows: int, others: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
