@@ -36,7 +36,7 @@ class Answering:
         settings: Settings,
         encoders: Lender,
         knowledge: Callable[[Library], UserKnowledge | None],
-        state: Callable[[], Hashable],
+        state: Callable[[Ready], Hashable],
         step: Callable[[], object],
     ) -> None:
         """Begin without a thread.
@@ -45,7 +45,8 @@ class Answering:
             settings: dials.
             encoders: read the prompts.
             knowledge: of the user, beside a library.
-            state: all that an answer depends on beside the question: as long as it stays equal, so does the answer.
+            state: all that an answer depends on beside the question, of what is served: as long as it stays equal, so
+                does the answer.
             step: called now and then when another profile may suit memory better: a smaller one where a prompt could
                 not be encoded, the user's own where there may be room for it again.
         """
@@ -75,7 +76,7 @@ class Answering:
         started = time.perf_counter()
         if query.prompt.strip():
             self._warm(now)
-        key = (query, top, self._state())
+        key = (query, top, self._state(now))
         if lap is not no_lap:
             return self._answer(now, query, top, started, lap)
         known = self._answers.get(key)

@@ -29,7 +29,7 @@ def dot(matrix: Floats, vector: Floats) -> Floats:
 
 
 def dots(left: Floats, right: Floats) -> Floats:
-    """``left @ right.T``: (n, d) and (k, d) -> (n, k)."""
+    """``left @ right.T``: (n, d) and (k, d) -> (n, k). The longer belongs on the left, which is cut into blocks."""
     rows = max(1, _ONE_THREAD // max(1, left.shape[1] * len(right)))
     if len(left) <= rows:
         small: Floats = left @ right.T
@@ -41,7 +41,10 @@ def dots(left: Floats, right: Floats) -> Floats:
 
 
 def largest(values: Floats, count: int) -> Ints:
-    """Positions of the largest positive values, at most ``count``, in no order: (n,) -> (at most count,)."""
+    """Positions of the largest positive values, at most ``count``, in no order: (n,) -> (at most count,).
+
+    Values of subnormal size do not count: a host may have its threads take them for 0.
+    """
     good = np.flatnonzero(values >= _edge(values, count))
     if len(good) <= count:
         return good
@@ -50,7 +53,7 @@ def largest(values: Floats, count: int) -> Ints:
 
 def _edge(values: Floats, count: int) -> float:
     """A positive number that at least ``count`` values reach if so many are positive, near the last of these."""
-    least = float(np.finfo(np.float32).smallest_subnormal)
+    least = float(np.finfo(np.float32).tiny)
     blocks = len(values) // _LOOKED_FIRST
     if blocks < 2 * count:
         return least

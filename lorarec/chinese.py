@@ -136,6 +136,11 @@ SENTENCES = {
     "{model} needs {need} MB within the {most} MB for all models; raise the setting memory_mb": (
         "{model} 需要 {need} MB，而所有模型上限为 {most} MB；请调高“内存上限”"
     ),
+    "memory ran out while {model} was loaded; close other programs": "加载 {model} 时内存不足；请关闭其他程序",
+    "memory ran out while {model} was prepared; close other programs": "准备 {model} 时内存不足；请关闭其他程序",
+    "memory is short: a text of {n} tokens could not be encoded; close other programs": (
+        "内存不足，无法编码 {n} 个词元的文本；请关闭其他程序"
+    ),
     "memory is short: the profile {less} is used instead of {wanted}": "内存不足：以方案 {less} 代替 {wanted}",
     "lorarec is closing": "lorarec 正在关闭",
     # What the profile cannot say yet, and how it counted
@@ -183,6 +188,13 @@ SENTENCES = {
         "没有属于项目 {project} 的生成；现有：{names}"
     ),
     "{n} older generations are left out": "未计入更早的 {n} 次生成",
+    # A damaged database
+    "The database {file} was damaged ({cause}); it was kept as {kept} and a new one started: {why}. "
+    "The LoRAs must be scanned again; harvest your images to fill gaps.": (
+        "数据库 {file} 已损坏（{cause}），已另存为 {kept} 并新建：{why}。请重新扫描 LoRA，并读取您的图片以补全记录。"
+    ),
+    "the history begins anew": "历史记录重新开始",
+    "of the history {saved} could be saved": "历史记录中挽回了 {saved}",
     # Errors
     "your LoRAs are not indexed yet; run `lorarec index --loras DIR` or wait for the index to be ready": (
         "尚未建立 LoRA 索引；请运行 `lorarec index --loras 文件夹`，或等待索引完成"

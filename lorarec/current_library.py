@@ -21,6 +21,11 @@ class Ready(Struct, frozen=True):
     lookup: Lookup
     stage: str  # "lexical" | "full"
 
+    @property
+    def version(self) -> str:
+        """Identifies its content. Same files, settings and encoders give the same version."""
+        return f"{self.pipeline.library.key}-{self.stage}"
+
 
 class CurrentLibrary:
     """The library that readers take. Safe from many threads; reading never waits.
@@ -41,9 +46,9 @@ class CurrentLibrary:
 
     @property
     def version(self) -> str:
-        """Identifies its content; "" when empty. Same files, settings and encoders give the same version."""
+        """Identifies its content, see `Ready`; "" when empty."""
         now = self.now
-        return f"{now.pipeline.library.key}-{now.stage}" if now else ""
+        return now.version if now else ""
 
     def put(self, ready: Ready) -> None:
         """Serve another one from now on."""

@@ -62,13 +62,19 @@ def replace(path: Path, error: sqlite3.DatabaseError) -> str:
         What to say of it.
 
     Raises:
-        StorageError: the damaged file cannot be set aside.
+        StorageError: the damaged file cannot be set aside, or the new one not take its place.
     """
     new = new_name(path)
     rescued = rescue(path, new)
-    kept = _set_aside(path)
-    new.rename(path)
-    path.with_name(SUSPECT).unlink(missing_ok=True)
+    try:
+        kept = _set_aside(path)
+        new.rename(path)
+        path.with_name(SUSPECT).unlink(missing_ok=True)
+    except OSError as reason:
+        raise StorageError(
+            f"{path} is damaged and cannot be set aside ({reason.strerror}); "
+            "close other programs that use it and delete it"
+        ) from reason
     saved = [f"{rescued[name]:,} {name}s" for name in ("generation", "event") if rescued.get(name)]
     history = f"of the history {' and '.join(saved)} could be saved" if saved else "the history begins anew"
     return (
@@ -79,18 +85,12 @@ def replace(path: Path, error: sqlite3.DatabaseError) -> str:
 
 def _set_aside(path: Path) -> Path:
     kept = aside(path, "damaged")
-    try:
-        path.rename(kept)
-        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # made anew by whoever opens the file
-        journal = path.with_name(f"{path.name}-wal")
-        if journal.exists():
-            if journal.stat().st_size:
-                journal.rename(kept.with_name(kept.name + "-wal"))
-            else:
-                journal.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"{path} is damaged and cannot be set aside ({error.strerror}); "
-            "close other programs that use it and delete it"
-        ) from error
+    path.rename(kept)
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # made anew by whoever opens the file
+    journal = path.with_name(f"{path.name}-wal")
+    if journal.exists():
+        if journal.stat().st_size:
+            journal.rename(kept.with_name(kept.name + "-wal"))
+        else:
+            journal.unlink()
     return kept

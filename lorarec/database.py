@@ -80,7 +80,8 @@ class Database:
             StorageError: as `read`.
         """
         try:
-            with contextlib.closing(sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None)) as connection:
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            with contextlib.closing(connection):
                 connection.execute("BEGIN")
                 yield connection
         except sqlite3.Error as error:
@@ -185,7 +186,7 @@ class Database:
                 finally:
                     cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         except sqlite3.Error as error:
-            raise StorageError(_explain(self.path, error)) from error
+            raise self._failed(error) from error
         return not busy
 
     def close(self) -> None:

@@ -118,7 +118,7 @@ class Recommender:
             keep_vectors=keep_vectors,
         )
         self._judge = Judge(self.memory, settings, self._encoders, self._personal)
-        self._answering = Answering(settings, self._encoders, self._knowledge, lambda: self.state, self.start_refresh)
+        self._answering = Answering(settings, self._encoders, self._knowledge, self._state_of, self.start_refresh)
         ready = self._indexer.restore()
         if ready:
             self._show(ready)
@@ -243,12 +243,15 @@ class Recommender:
     @property
     def state(self) -> Hashable:
         """All that an answer depends on beside the question: as long as it stays equal, so do answers."""
-        now = self._library.now
+        return self._state_of(self._library.now)
+
+    def _state_of(self, now: Ready | None) -> Hashable:
+        """The same of answers from one library, whichever is served by then."""
         if now is not None:
             self.memory.knowledge(now.pipeline.library)  # looks whether something new was recorded
         memory, encoders = self.memory, self._encoders
         return (
-            *(self.version, self.settings, encoders.available, encoders.changes),
+            *(now.version if now else "", self.settings, encoders.available, encoders.changes),
             *(memory.user, memory.renewals, self._judge.adoptions),
         )
 

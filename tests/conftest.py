@@ -16,9 +16,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import chromium
 import hub
+
+# How long an example takes says more about the machine than about the code; the first one also loads packages.
+settings.register_profile("lorarec", deadline=None)
+settings.load_profile("lorarec")
 
 ROOT = Path(__file__).resolve().parent.parent
 ODD_NAME = "lora-recommender.v1"  # neither an identifier nor a package name: a folder as users have them

@@ -15,6 +15,7 @@ from lorarec.encode.lender import Lender
 from lorarec.history_types import Event, EventKind
 from lorarec.index.lexical import LexicalIndex
 from lorarec.index.retrieve import Words
+from lorarec.library import Library
 from lorarec.recommender import Recommender
 from lorarec.settings import Settings
 from lorarec.timings import Laps
@@ -75,6 +76,26 @@ def test_what_changes_answers_ends_a_kept_one(recommender: Recommender, letters:
     other.unlink()
     recommender.refresh()
     assert without.suggestions[0].lora not in {one.lora for one in recommender.recommend(query).suggestions}
+
+
+def test_what_an_older_library_answered_is_not_kept_for_a_newer_one(
+    recommender: Recommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library changes after a question has found the older one; of nobody's history nothing is renewed then."""
+    query, folder = Query(prompt=PROMPTS[0]), tmp_path / "loras"
+    with Recommender.open([folder], tmp_path / "data", settings=Settings(), user=None) as nobodys:
+        [best, *_] = recommender.recommend(query).suggestions
+        pending = [True]
+
+        def slowly(library: Library) -> None:
+            if pending and pending.pop():
+                (folder / best.lora).unlink()
+                nobodys.refresh()
+
+        monkeypatch.setattr(nobodys.memory, "knowledge", slowly)
+        nobodys.recommend(query)
+        assert not pending
+        assert best.id not in {one.id for one in nobodys.recommend(query).suggestions}
 
 
 def test_parts_add_up_to_the_same_answer(recommender: Recommender) -> None:

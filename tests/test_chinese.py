@@ -35,6 +35,17 @@ CORE = Path(chinese.__file__).parent
             "仅按词语匹配：本机没有编码器 a/b：请运行 `lorarec models pull a/b`，或在设置中填写本地文件夹；"
             "未安装编码器",
         ),
+        (
+            "matched by words only for the moment: memory ran out while a/b was loaded; close other programs",
+            "暂时仅按词语匹配：加载 a/b 时内存不足；请关闭其他程序",
+        ),
+        (
+            "The database /d/f was damaged (malformed: a); it was kept as f.damaged-1 and a new one started: of the "
+            "history 1,204 generations and 3 events could be saved. The LoRAs must be scanned again; harvest your "
+            "images to fill gaps.",
+            "数据库 /d/f 已损坏（malformed: a），已另存为 f.damaged-1 并新建：历史记录中挽回了 1,204 generations "
+            "and 3 events。请重新扫描 LoRA，并读取您的图片以补全记录。",
+        ),
         ("what nobody foresaw; you liked it", "what nobody foresaw; you liked it"),
         ("", ""),
     ],

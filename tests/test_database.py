@@ -78,6 +78,27 @@ def test_a_reader_sees_one_snapshot_while_another_thread_writes(tmp_path):
             assert connection.execute(count).scalar() == 1
 
 
+def test_a_peek_sees_one_snapshot_and_changes_nothing(tmp_path, monkeypatch):
+    metadata, thing = _thing("name")
+    connect = sqlite3.connect
+    # Python 3.15 takes all but the path by name only.
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, **options))
+    with open_database(tmp_path) as database:
+        database.ensure("things", 1, lambda: metadata)
+        with database.peek() as peek:
+            assert peek.execute("SELECT count(*) FROM thing").fetchone() == (0,)
+            with database.write() as writer:
+                writer.execute(sa.insert(thing), [{"id": 1, "name": "a"}])
+            assert peek.execute("SELECT count(*) FROM thing").fetchone() == (0,)
+        with database.peek() as peek:
+            assert peek.execute("SELECT name FROM thing").fetchall() == [("a",)]
+            peek.execute("DELETE FROM thing")
+        with database.peek() as peek:
+            assert peek.execute("SELECT count(*) FROM thing").fetchone() == (1,)
+        with pytest.raises(StorageError, match="no such table"), database.peek() as peek:
+            peek.execute("SELECT * FROM missing")
+
+
 def test_an_older_part_is_migrated_in_place(tmp_path):
     with open_database(tmp_path) as database:
         database.ensure("things", 1, lambda: _thing("name")[0])

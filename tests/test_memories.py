@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -73,7 +73,6 @@ def test_prompts_are_weighed_as_a_query_without_attention_is(text: str) -> None:
 PAST = st.lists(st.tuples(st.sampled_from(PROMPTS), st.sampled_from(["", "a", "b", "ab", "x"])), max_size=10)
 
 
-@settings(deadline=None)
 @given(PAST, st.data())
 def test_learning_in_steps_is_learning_at_once(told: list[tuple[str | None, str]], data: st.DataObject) -> None:
     past = [made(number, prompt, uses) for number, (prompt, uses) in enumerate(told)]

@@ -176,6 +176,25 @@ def test_what_only_the_journal_holds_is_saved_too(data: Path, tmp_path: Path) ->
         assert 9999 in saved and 100 not in saved and len(saved) > COUNT - 60
 
 
+def test_a_new_file_that_cannot_take_its_place_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, where a scanner of viruses may hold it."""
+    spoil(data / FILE, page_of(data / FILE, b"prompt 300 of"))
+    (data / SUSPECT).touch()
+    rename = Path.rename
+
+    def held(path: Path, to: Path) -> Path:
+        if path == new_name(data / FILE):
+            raise PermissionError(13, "it is used by another process")
+        return rename(path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", held)
+        with pytest.raises(StorageError, match=r"used by another process.*; close other programs"):
+            open_database(data)
+    with open_database(data) as database:
+        assert COUNT - 60 < len(numbers(History(database))) < COUNT
+
+
 @pytest.mark.parametrize("moment", ["rescue", "_set_aside", "rename"])
 def test_killed_while_it_begins_anew(data: Path, moment: str) -> None:
     spoil(data / FILE, page_of(data / FILE, b"prompt 300 of"))
@@ -201,6 +220,13 @@ database.open_database(pathlib.Path(sys.argv[1]))
         assert COUNT - 60 < len(saved) < COUNT
         assert database.check() == "ok"
     assert len(list(sets_aside(data))) == 1 and not new_name(data / FILE).exists()
+
+
+def test_damage_that_is_met_while_the_file_is_rewritten_is_noted(data: Path) -> None:
+    spoil(data / FILE, page_of(data / FILE, b"prompt 200 of"))
+    with open_database(data) as database, pytest.raises(StorageError, match="start lorarec or its host anew"):
+        database.compact()
+    assert (data / SUSPECT).exists()
 
 
 def test_no_history_no_rows(tmp_path: Path) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from msgspec import to_builtins
-
-from ..chinese import chinese, in_chinese
+from ..chinese import chinese
 from ..errors import LorarecError
 from .context import Context
 from .guard import Guard
 from .routes import ROUTES, Route
-from .wire import Lane, Refused, Request, Response, answer, decode_body, decode_query, failure
+from .wire import Lane, Refused, Request, Response, answer, decode_body, decode_query, failure, told, wants_chinese
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ class Api:
             response = self._answer(request)
         except LorarecError as error:
             said = self.context.public(str(error))
-            response = failure(error, chinese(said) if _wants_chinese(request) else said)
+            response = failure(error, chinese(said) if wants_chinese(request) else said)
         except Exception as error:  # the boundary to the network: a door can do nothing with it
             _log.exception("%s %s failed", request.method, request.path)
             response = failure(
@@ -86,11 +84,7 @@ class Api:
         result = route.handler(*given)
         if isinstance(result, Response):
             return result
-        return answer(in_chinese(to_builtins(result)) if _wants_chinese(request) else result, route.status)
-
-
-def _wants_chinese(request: Request) -> bool:
-    return request.headers.get("accept-language", "").lower().startswith("zh")
+        return answer(told(request, result), route.status)
 
 
 def _find(request: Request) -> tuple[Route, tuple[str, ...]] | list[str]:

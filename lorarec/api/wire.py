@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from ..chinese import in_chinese
 from ..errors import LorarecError
 
 PREFIX = "/lorarec/v1"
@@ -100,6 +101,16 @@ def encode(value: Any) -> bytes:
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] = {}) -> Response:
     """A JSON answer."""
     return Response(status=status, headers={"Content-Type": JSON, **headers}, body=encode(value))
+
+
+def wants_chinese(request: Request) -> bool:
+    """Whether whoever asks reads Chinese."""
+    return request.headers.get("accept-language", "").lower().startswith("zh")
+
+
+def told(request: Request, value: Any) -> Any:
+    """A value with its sentences in the language of whoever asks."""
+    return in_chinese(msgspec.to_builtins(value)) if wants_chinese(request) else value
 
 
 def failure(error: LorarecError, message: str = "") -> Response:

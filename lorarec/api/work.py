@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..jobs import Job, JobState, Run
 from . import encoder
 from .fields import Nothing
-from .wire import Refused, Request, Response, encode
+from .wire import Refused, Request, Response, encode, told
 
 if TYPE_CHECKING:
     from .context import Context
@@ -109,14 +109,14 @@ def events(context: Context, request: Request) -> Response:
     if not context.streams.acquire(blocking=False):
         raise Refused(503, "busy", "too many listen to events already", headers={"Retry-After": "5"})
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(headers=headers, events=_News(context))
+    return Response(headers=headers, events=_News(context, request))
 
 
 class _News(Iterator[bytes]):
     """Server-sent events; never blocks. Closing it makes room for another listener."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, request: Request) -> None:
+        self._context, self._request = context, request
         self._seen: dict[str, tuple[Job, int]] = {}
         self._said = time.monotonic()
         self._open = True
@@ -130,7 +130,8 @@ class _News(Iterator[bytes]):
             state = watched.state
             if self._seen.get(name) != (watched, state.change):
                 self._seen[name] = watched, state.change
-                news += b"event: job\ndata: " + encode(self._context.public_state(state)) + b"\n\n"
+                data = encode(told(self._request, self._context.public_state(state)))
+                news += b"event: job\ndata: " + data + b"\n\n"
         now = time.monotonic()
         if not news and now - self._said >= HEARTBEAT:
             news = b": still here\n\n"

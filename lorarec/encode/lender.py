@@ -9,6 +9,7 @@ are all there (`settle`), and the index itself is of that profile.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -110,7 +111,9 @@ class Lender:
 
     def _fits(self, level: Level) -> bool:
         """Whether memory suffices for a profile, with room to spare for one that is larger than that in use."""
-        slack = _CLIMB if self._levels.index(level) < self._levels.index(self._level) else 1.0
+        # The one in use is none of them at the moment that another thread gives up.
+        larger = itertools.takewhile(lambda one: one is not self._level, self._levels)
+        slack = _CLIMB if level in larger else 1.0
         return self._loans.fits(set(level.model_ids.values()), slack)
 
     @property

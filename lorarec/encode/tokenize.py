@@ -151,7 +151,9 @@ def _in_steps(fast: Any, data: bytes) -> Any:
     model = stated["model"]
     options = {name: model[name] for name in ("unk_token", "max_input_chars_per_word", "continuing_subword_prefix")}
     vocabulary = model["vocab"]
-    model["vocab"] = {token["content"]: token["id"] for token in stated["added_tokens"]}  # they keep their numbers
+    model["vocab"] = {
+        token["content"]: token["id"] for token in stated.get("added_tokens", ())
+    }  # they keep their numbers
     tokenizer = fast.from_str(json.dumps(stated))
     tokenizer.model = WordPiece(vocab=vocabulary, **options)
     return tokenizer

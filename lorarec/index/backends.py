@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,12 @@ class CardIndex(FaissIndex):
     tolerance = 1e-4  # other kernels, other order of sums
 
     _there: Any = None  # (resources, index) once it was copied
+    _failed = False
+
+    def __init__(self, matrix: Scores) -> None:
+        """Nothing is copied yet; see `NumpyIndex`."""
+        super().__init__(matrix)
+        self._one_by_one = threading.Lock()  # FAISS's resources on a card serve one thread at a time
 
     @property
     def half(self) -> bool:
@@ -88,15 +95,21 @@ class CardIndex(FaissIndex):
         return len(self) * self.dim * (2 if self.half else 4)
 
     def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
-        if k > _CARD_K:
-            return super()._nearest(queries, k)
-        try:
-            scores, rows = self._copied().search(queries, k)
-        except RuntimeError as error:  # FAISS raises nothing else; memory may be gone since it was asked for
-            _log.warning("search goes on on the CPU: %s", str(error).strip().splitlines()[-1])
-            self._there = None if out_of_memory(error) else self._there
-            self.__class__ = FaissIndex  # type: ignore[assignment]
-            return self._nearest(queries, k)
+        found = None if k > _CARD_K else self._on_card(queries, k)
+        return super()._nearest(queries, k) if found is None else found
+
+    def _on_card(self, queries: Scores, k: int) -> tuple[Scores, Rows] | None:
+        """`_nearest` on the card; None if it fails, or did before."""
+        with self._one_by_one:
+            if self._failed:
+                return None
+            try:
+                scores, rows = self._copied().search(queries, k)
+            except RuntimeError as error:  # FAISS raises nothing else; memory may be gone since it was asked for
+                _log.warning("search goes on on the CPU: %s", str(error).strip().splitlines()[-1])
+                self._there = None if out_of_memory(error) else self._there
+                self._failed = True
+                return None
         return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
 
     def _copied(self) -> Any:

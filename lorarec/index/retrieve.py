@@ -123,7 +123,8 @@ def retrieve(
         names = vectors.names.take(rows, 0)  # as indexing, in less time
         columns.update(_dense(vectors, view.vectors, rows, names))
         if len(view.vectors.chunks) and len(rows):
-            near = dots(view.vectors.chunks, names)  # (k, c): numpy finds the largest of each column ten times as fast
+            # (k, c): numpy finds the largest of each column ten times as fast as of each row.
+            near = np.ascontiguousarray(dots(names, view.vectors.chunks).T)
             weighted = near * view.vectors.chunk_weights[:, None]
             chunk = weighted.argmax(0)
             columns["chunk"] = near.max(0)

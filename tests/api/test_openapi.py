@@ -17,9 +17,7 @@ from lorarec.api.wire import PREFIX
 
 DOCUMENT = document(ROUTES)
 EXAMPLES = 30  # requests that schemathesis makes of each operation
-QUIETLY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUIETLY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def references(value):
@@ -164,7 +162,7 @@ def test_schemathesis_finds_nothing(served, client):
         takes_body = bool(list(operation.body))
         takes = [*operation.query, *operation.path_parameters, *operation.body]
 
-        @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
         @given(case=right | wrong if takes else right, real=st.booleans())
         def ask(case, real):
             if real and "id" in case.path_parameters:

@@ -224,7 +224,7 @@ def test_any_bytes_are_a_picture_or_none(data):
     assert kind_of(data) in ("", "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(SIZES))
 def test_broken_pictures_break_nothing(data, side):
     whole = bytearray(picture(120, 90, data.draw(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF"]))))

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -195,6 +196,21 @@ def test_a_failed_harvest_says_why(start, mini_library, images, monkeypatch):
     client.post("/jobs/harvest", status=202)
     until(lambda: client.get("/jobs/harvest")["state"] == "failed")
     assert client.get("/jobs/harvest")["error"] == "the disk is full; free some space"
+
+
+def test_listeners_are_told_in_their_language(start, mini_library, images, monkeypatch):
+    from lorarec.errors import StorageError
+
+    client = start(mini_library, images=[images])
+    client.recommender.refresh()
+    monkeypatch.setattr(History, "add_generations", Mock(side_effect=StorageError("lorarec is closing")))
+    client.post("/jobs/harvest", status=202)
+    until(lambda: client.get("/jobs/harvest")["state"] == "failed")
+    said = []
+    for headers in ({}, {"accept-language": "zh-CN"}):
+        events = client("GET", "/events", headers=headers).response.events
+        said += [one["error"] for one in news(events) if one["job"] == "harvest"]
+    assert said == ["lorarec is closing", "lorarec 正在关闭"]
 
 
 def test_listeners_hear_first_how_all_stands_and_then_what_changes(start, mini_library):

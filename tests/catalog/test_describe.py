@@ -233,7 +233,7 @@ _HEADER_KEYS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     metadata=st.dictionaries(_HEADER_KEYS, _VALUES.map(lambda value: json.dumps(value)) | _LEAVES, max_size=8),
     sidecars=st.dictionaries(

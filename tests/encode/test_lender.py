@@ -231,6 +231,20 @@ def test_steps_up_when_there_is_room_and_not_back_and_forth(profiled: Any, tmp_p
     assert lender.model_ids() != small and lender.stepped_down == "" and not lender.may_step_up
 
 
+def test_whoever_asks_while_another_thread_gives_up_gets_an_answer(profiled: Any, tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    class Watched(Lender):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name in ("_level", "_levels") and getattr(self, "problems", ()):
+                asked.append(self.may_step_up)
+
+    lender = Watched(Settings(profile="balanced"), tmp_path)
+    lender.give_up("weights are damaged")
+    assert len(asked) == 2 and not lender.available and not lender.may_step_up
+
+
 def test_an_index_of_a_smaller_profile_is_adopted_and_no_other(profiled: Any, tmp_path: Path) -> None:
     lender = Lender(Settings(profile="balanced"), tmp_path)
     assert [level.profile for level in lender._levels] == ["balanced", "speed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest.mock import Mock
 
@@ -94,6 +95,15 @@ def test_a_vocabulary_loaded_in_a_step_of_its_own_is_the_same(tiny: Any, monkeyp
     assert len(handed) == 1 and "snow" not in handed[0], "no step has both"
     for text in ("red fox, snow", "[NEW] zzz \u6c34 [MASK]", ""):
         assert loaded.encode(text).ids == whole.encode(text).ids
+
+
+def test_a_vocabulary_to_which_nothing_was_added_is_loaded_too(tiny: Any) -> None:
+    folder = tiny()
+    path = folder.path / "tokenizer.json"
+    stated = json.loads(path.read_bytes())
+    del stated["added_tokens"], stated["post_processor"]
+    path.write_text(json.dumps(stated))
+    assert Tokenizer(folder)(["fox"])[0].ids == [stated["model"]["vocab"]["fox"]]
 
 
 def test_other_tokenizers_are_loaded_as_they_are(tiny: Any) -> None:

@@ -235,7 +235,7 @@ _generations = st.builds(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(_generations, max_size=6))
 def test_adding_twice_and_in_any_order_is_adding_once(database: Database, found: list[Generation]) -> None:
     def content(history: History) -> set:

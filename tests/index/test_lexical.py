@@ -42,7 +42,7 @@ def bm25(rows: list[list[str]], query: dict[str, float]) -> list[float]:
     return scores
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.sampled_from(WORDS), max_size=8), min_size=1, max_size=8).filter(any),
     st.dictionaries(st.sampled_from([*WORDS, "unknown"]), st.floats(0.5, 1.5), max_size=5),

@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lorarec.index.prompts import PromptIndex
@@ -117,7 +117,6 @@ def test_a_query_just_like_the_mean_is_near_to_nothing() -> None:
     assert meaning is not None and np.isfinite(meaning).all() and np.abs(meaning).max() < 1e-3
 
 
-@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_going_on_from_an_earlier_index_gives_the_same_as_starting_over(texts: list[str], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(texts)))

@@ -74,7 +74,7 @@ def test_a_mapped_matrix_is_used_without_a_copy(backend: type[NumpyIndex], tmp_p
 
 
 @needs_faiss
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     drawn=st.lists(st.integers(0, 11), max_size=120),
     k=st.integers(1, 30),

@@ -277,7 +277,7 @@ def query(told: Sequence[tuple]) -> Near:
     return near(words, [2 * value - 1 for value in words])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TOLD, ACTIVE, st.data())
 def test_asked_as_of_then_the_future_is_not_known(
     generation: Generate, laid: Lay, told: list, active: list[int], data: st.DataObject
@@ -297,7 +297,7 @@ def test_asked_as_of_then_the_future_is_not_known(
         np.testing.assert_allclose(columns[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TOLD, ACTIVE)
 def test_shares_are_shares_and_candidates_are_rows(
     generation: Generate, laid: Lay, told: list, active: list[int]
@@ -323,7 +323,7 @@ def counted_votes(told: Sequence[tuple]) -> list[float]:
     return [sum(kernel(told[at][1]) for at in order if name in told[at][0]) / total for name in LIBRARY]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TOLD.filter(bool))
 def test_the_votes_are_those_of_the_formula(generation: Generate, laid: Lay, told: list) -> None:
     columns = Evidence(lay_told(laid, generation, told), query(told), SIX).columns(ROWS)
@@ -338,7 +338,7 @@ def test_the_votes_of_a_long_past_are_those_of_the_formula(generation: Generate,
     np.testing.assert_allclose(columns["own_votes_words"], counted_votes(told), rtol=1e-4, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TOLD, ACTIVE, st.permutations(range(len(LIBRARY))))
 def test_the_order_of_the_library_does_not_matter(
     generation: Generate, laid: Lay, told: list, active: list[int], order: list[int]
@@ -354,7 +354,7 @@ def test_the_order_of_the_library_does_not_matter(
         np.testing.assert_allclose(columns[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TOLD)
 def test_without_vectors_all_else_is_the_same(generation: Generate, laid: Lay, told: list) -> None:
     past = lay_told(laid, generation, told)
@@ -366,7 +366,7 @@ def test_without_vectors_all_else_is_the_same(generation: Generate, laid: Lay, t
         np.testing.assert_array_equal(words[name], full[name], err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TOLD, st.lists(st.integers(0, len(LIBRARY) - 1), max_size=8))
 def test_a_candidate_is_told_the_same_beside_whichever_others(
     generation: Generate, laid: Lay, told: list, rows: list[int]

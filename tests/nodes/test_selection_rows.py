@@ -63,7 +63,7 @@ def test_a_broken_selection_is_refused_naming_row_and_field(selection, text, wor
 
 
 def test_any_text_is_read_or_refused(selection):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.text(alphabet='[]{}",:.01aemno \n\\') | st.text())
     def check(text):
         try:

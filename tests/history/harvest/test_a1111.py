@@ -335,7 +335,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), max_size=30).map("".join))
 def test_any_text_is_read_or_is_none(text: str) -> None:
     found = a1111.read(text)

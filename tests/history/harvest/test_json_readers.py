@@ -318,7 +318,7 @@ SD_METADATA = {"image": {"prompt": [{"prompt": "a cat [dog] withLora(x, 1)"}], "
 NOVELAI = {"prompt": "a", "uc": "b", "v4_prompt": {"caption": {"base_caption": "c", "char_captions": [{}]}}, "seed": 1}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 @pytest.mark.parametrize(
     ("key", "whole"),

@@ -18,7 +18,7 @@ from lorarec.history.harvest.window import HEAD
 Write = Callable[..., Path]
 
 INFOTEXT = "a cat, 猫, <lora:ink:0.8>\nNegative prompt: müde\nSteps: 20, Sampler: Euler a, Seed: 1"
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt", "iTXt-compressed"])

@@ -172,7 +172,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(texts=st.dictionaries(st.sampled_from([*KEYS, "Software"]), TEXTS))
 def test_any_texts_are_read_or_give_none(texts: dict[str, str]) -> None:
     found = read_generation(texts, known=lambda name: name.startswith("a"))

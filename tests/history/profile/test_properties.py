@@ -104,7 +104,7 @@ SHARES = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     past=many,
     installed=st.lists(loras, max_size=5, unique_by=lambda one: one.id),
