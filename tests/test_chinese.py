@@ -13,7 +13,7 @@ import pytest
 from lorarec import chinese
 from lorarec.chinese import in_chinese
 from lorarec.settings import OPTIONS
-from lorarec.types import Role
+from lorarec.types import Lora, Role
 
 CORE = Path(chinese.__file__).parent
 
@@ -92,3 +92,8 @@ def test_slots_are_the_same_in_both_languages_but_for_what_chinese_leaves_out():
 def test_every_role_and_setting_has_a_name():
     assert set(chinese.ROLES) == {role.value for role in Role} - {"unknown"}
     assert set(chinese.SETTINGS) == set(OPTIONS)
+
+
+def test_every_field_that_sources_speak_of_has_a_name():
+    of_the_file = {"id", "root", "path", "size", "modified", "fingerprint", "missing"}
+    assert set(chinese.FIELDS) == set(Lora.__struct_fields__) - of_the_file

@@ -102,6 +102,12 @@ def test_chinese(written: Any) -> None:
     written.wait("document.querySelector('.lr-card .lr-primary')?.innerText === '插入'")
     written.wait("document.querySelector('.lr-reasons').innerText.includes('示例提示词同样有')")
     assert written.text("#copy") == "复制提示词", "the page around the panel too"
+    written.click('.lr-card [aria-label="详情"]')
+    written.wait("document.querySelector('.lr-source')")
+    fields = written.run("[...document.querySelectorAll('.lr-source dt')].map((one) => one.innerText)")
+    assert "标题" in fields and not [field for field in fields if field.isascii()]
+    assert "probability" not in written.text(".lr-sources")
+    written.press("Escape", 27)
     choose(written, 2, "en")
     written.wait("document.querySelector('.lr-reasons').innerText.includes('example prompts')")
     assert written.text("#copy") == "Copy prompt"
