@@ -79,6 +79,9 @@ def test_options_leave_what_is_shown(written: Any, ids: Any) -> None:
     written.wait("document.querySelector('.lr-status').innerText.startsWith('Not for this prompt')")
     written.click('.lr-card [aria-label="Similar LoRAs"]')
     written.wait(f"{PHASE} === 'similar'")
+    written.look(width=320)
+    assert written.box(".lr-summary")["width"] > 100, "what is shown is said in little room too, beside an Undo"
+    written.look()
     written.click(".lr-icon-button[aria-expanded]")
     before = ids()
     written.run("globalThis.kept = document.querySelector('.lr-card'); 0")
