@@ -13,7 +13,7 @@ import pytest
 from lorarec import chinese
 from lorarec.chinese import in_chinese
 from lorarec.settings import OPTIONS
-from lorarec.types import Role
+from lorarec.types import Lora, Role
 
 CORE = Path(chinese.__file__).parent
 
@@ -21,7 +21,8 @@ CORE = Path(chinese.__file__).parent
 @pytest.mark.parametrize(
     ("english", "said"),
     [
-        ('its name says "knight", "a; b"', '名称含 "knight", "a; b"'),
+        ('its name says "knight", "a; b"', "名称含 “knight”、“a; b”"),
+        ('tagged "a", "b "c"", "d" …', '标签含 “a”、“b "c"”、“d” …'),
         ("a style LoRA, which suits prompts like this", "画风类 LoRA，适合此类提示词"),
         ("used 3× with prompts like this, usually at 0.7, kept 2 of 5", "类似提示词用过 3 次，通常 0.7，5 张保留 2 张"),
         ("you used it 3×", "您用过 3 次"),
@@ -103,3 +104,8 @@ def test_slots_are_the_same_in_both_languages_but_for_what_chinese_leaves_out():
 def test_every_role_and_setting_has_a_name():
     assert set(chinese.ROLES) == {role.value for role in Role} - {"unknown"}
     assert set(chinese.SETTINGS) == set(OPTIONS)
+
+
+def test_every_field_that_sources_speak_of_has_a_name():
+    of_the_file = {"id", "root", "path", "size", "modified", "fingerprint", "missing"}
+    assert set(chinese.FIELDS) == set(Lora.__struct_fields__) - of_the_file

@@ -10,7 +10,7 @@ import { RECOMMEND } from "./boxes.mjs";
 import { ComfyClient } from "./client.mjs";
 import { Filler } from "./fill.mjs";
 import { Workflow } from "./host.mjs";
-import { chooseAnew, keepSelection, sendSelection } from "./node.mjs";
+import { chooseAnew, keepSelection, sayBoxes, sendSelection } from "./node.mjs";
 import { showReport } from "./report.mjs";
 import { declared } from "./settings.mjs";
 import { commands, tab, Tab } from "./tab.mjs";
@@ -51,6 +51,7 @@ app.registerExtension({
     watch.follow(node);
     if (node.comfyClass !== RECOMMEND) return;
     sendSelection(node);
+    sayBoxes(node, speech());
     chooseAnew(app, node, speech());
   },
 

@@ -36,6 +36,15 @@ export function chooseAnew(app, node, say) {
   Object.assign(button.options, { serialize: false });
 }
 
+/** Say in its empty text boxes what they are for; the classic canvas shows them no label. @param {any} node @param {import("./texts.mjs").Say} say */
+export function sayBoxes(node, say) {
+  for (const [name, text] of /** @type {const} */ ([["prompt", "prompt"], ["selection", "selectionBox"], ["negative", "negativeBox"]])) {
+    const widget = /** @type {any} */ (widgetOf(node, name));
+    const area = widget?.inputEl ?? widget?.element;
+    if (area) area.placeholder = say(text);
+  }
+}
+
 /**
  * Take over a selection that the server computed, so that saving the workflow now keeps what was used.
  * @param {any} app @param {any} node

@@ -30,7 +30,7 @@ export function declared(changed) {
     { name: "auto", label: "Suggest by itself after every pause in typing", type: "boolean", defaultValue: true },
     { name: "pause", label: "Pause before suggesting (ms)", type: "number", defaultValue: 400, attrs: { min: 100, max: 10_000, step: 50 } },
     { name: "top", label: "Number of suggestions", type: "number", defaultValue: 6, attrs: { min: 1, max: 200, step: 1 } },
-    { name: "blur", label: "Blur previews above", type: "combo", defaultValue: "suggestive", options: LEVELS },
+    { name: "blur", label: "Most explicit previews", type: "combo", defaultValue: "suggestive", options: LEVELS },
     { name: "cover", label: "More explicit ones", type: "combo", defaultValue: "blur", options: COVERS },
     { name: "language", label: "Language", type: "combo", defaultValue: AS_HOST, options: [{ value: AS_HOST, text: "as ComfyUI" }, { value: "en", text: "English" }, { value: "zh", text: "简体中文" }] },
     {

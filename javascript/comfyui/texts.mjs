@@ -18,6 +18,8 @@ export const EN = {
   noNode: "ComfyUI makes no {kind} node.",
   chooseAnew: "choose anew",
   chooseAnewHelp: "Empty the selection: LoRAs are chosen again when the workflow runs.",
+  selectionBox: "Chosen LoRAs (empty: choose when the workflow runs)",
+  negativeBox: "Negative prompt",
   report: "report",
   unreadable: "The selection of the Recommend LoRAs node cannot be read. Mend or empty it first.",
 };
@@ -41,6 +43,8 @@ export const ZH = {
   noNode: "ComfyUI 无法创建 {kind} 节点。",
   chooseAnew: "重新选择",
   chooseAnewHelp: "清空选择：工作流运行时会重新选择 LoRA。",
+  selectionBox: "已选的 LoRA（留空则在工作流运行时选择）",
+  negativeBox: "反向提示词",
   report: "报告",
   unreadable: "“推荐 LoRA”节点的选择内容无法读取。请先修正或清空。",
 };

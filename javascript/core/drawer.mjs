@@ -127,7 +127,7 @@ function source(one, say) {
   return make(
     "div.lr-source",
     {},
-    make("dt", {}, one.field.replaceAll("_", " ")),
+    make("dt", {}, say(/** @type {any} */ (`field_${one.field}`))),
     make("dd", {}, shortened(readable(one.value), LONGEST), make("span.lr-origin", {}, `${origin}: ${one.source}`)),
   );
 }
@@ -137,7 +137,7 @@ function readable(value) {
   if (Array.isArray(value)) return value.map(readable).filter(Boolean).join(", ");
   if (value === null || typeof value !== "object") return String(value ?? "");
   const said = Object.entries(value).filter(([name, part]) => !["source", "origin", "evidence"].includes(name) && part !== null && part !== "");
-  return said.map(([name, part]) => (name === "name" || name === "prompt" ? readable(part) : `${name.replaceAll("_", " ")} ${readable(part)}`)).join(" ");
+  return said.map(([name, part]) => (name === "probability" ? `${Math.round(part * 100)}%` : name === "name" || name === "prompt" ? readable(part) : `${name.replaceAll("_", " ")} ${readable(part)}`)).join(" ");
 }
 
 /** @param {string} text @param {number} most */

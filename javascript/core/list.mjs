@@ -53,6 +53,12 @@ export class CardList {
     this._arrange();
   }
 
+  /** Drop all cards, also a held one: what comes next is about something else. */
+  clear() {
+    for (const id of this._views.keys()) this._drop(id);
+    this._views.clear();
+  }
+
   /** Tell a card what the user said of its LoRA, whichever answer it is from. @param {string} id @param {Partial<Card>} change */
   change(id, change) {
     const view = this._views.get(id);

@@ -181,13 +181,17 @@ class Panel {
       this._similar = { card, answer: await this._client.similar(card.id, this._options.top) };
       this._known.learn(this._similar.answer.cards);
     } catch (error) {
-      this._complain(/** @type {Error} */ (error));
+      return this._complain(/** @type {Error} */ (error));
     }
+    const { list, frame: around } = this._view;
+    list.clear();
     this._draw();
+    around.back.focus({ preventScroll: true }); // the button that was pressed went with its card
   }
 
   _leaveSimilar() {
     this._similar = null;
+    this._view.list.clear();
     this._draw();
   }
 

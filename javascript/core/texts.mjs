@@ -1,5 +1,7 @@
 /** Every text of the panel, in English and simplified Chinese. `{name}` is filled in. */
 
+import { FIELDS } from "./fields.mjs";
+
 const EN = {
   title: "LoRA suggestions",
   auto: "Auto",
@@ -309,7 +311,7 @@ const ZH = {
   pageCopy: "复制提示词",
 };
 
-export const LANGUAGES = { en: EN, zh: ZH };
+export const LANGUAGES = { en: { ...EN, ...FIELDS.en }, zh: { ...ZH, ...FIELDS.zh } };
 
 /** @typedef {keyof typeof EN} TextName */
 /** @typedef {(name: TextName, values?: Record<string, string | number>) => string} Say */

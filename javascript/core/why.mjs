@@ -58,7 +58,7 @@ export function whyBox({ client, say, now, insert, details, unhide }) {
       {},
       make("strong", {}, card.name),
       make("span", {}, text, suggestion?.base_model_doubt ? ` ${suggestion.base_model_doubt}` : ""),
-      suggestion?.reasons.length ? make("span.lr-muted", {}, suggestion.reasons.map((one) => one.text).join("; ")) : null,
+      suggestion?.reasons.length ? make("span.lr-muted", {}, suggestion.reasons.map((one) => one.text).join(" · ")) : null,
       make(
         "span.lr-row-actions",
         {},

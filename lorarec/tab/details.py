@@ -125,7 +125,12 @@ def _uses(uses: Uses, say: Say) -> Html:
 
 def _sources(record: Record, say: Say) -> Html:
     rows = [
-        (one.field, tag("span", _value(one.value), class_="lrt-value"), one.source, say(f"origin_{one.origin}"))
+        (
+            say(f"field_{one.field}"),
+            tag("span", _value(one.value), class_="lrt-value"),
+            one.source,
+            say(f"origin_{one.origin}"),
+        )
         for one in record.sources[:SOURCES]
     ]
     columns = (say("field"), say("value"), say("source"), say("says"))

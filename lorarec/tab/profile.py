@@ -13,7 +13,7 @@ from ..readable import day, size
 from . import charts, markup
 from .compat import Ui
 from .markup import Html, Part, tag
-from .texts import Say
+from .texts import TEXTS, Say
 
 if TYPE_CHECKING:
     from ..api.context import Context
@@ -181,8 +181,17 @@ def _times(profile: Profile, say: Say) -> Html:
 def _time(one: TimePattern, say: Say) -> Html:
     names = [str(hour) for hour in range(24)] if one.kind == "hour" else say(f"{one.kind}s").split()
     chart = charts.columns(one.shares, names, say(f"by_{one.kind}"), every=3 if one.kind == "hour" else 1)
-    peaks = "; ".join(f"{peak.name} {peak.share:.0%}" for peak in one.peaks[:3])
+    peaks = "; ".join(f"{_peak(peak.name, one.kind, say)} {peak.share:.0%}" for peak in one.peaks[:3])
     return markup.join((chart, tag("p", peaks, class_="lrt-dim")))
+
+
+def _peak(name: str, kind: str, say: Say) -> str:
+    """A span such as "18:00 to 21:00" or "Saturday to Sunday", or one day or month, in the language of the page."""
+    called: dict[str, str] = {}
+    if kind != "hour":
+        called = dict(zip(TEXTS[f"{kind}_names"][0].split(), say(f"{kind}_names").split(), strict=True))
+    first, *last = (called.get(one, one) for one in name.split(" to "))
+    return say("range", low=first, high=last[0]) if last else first
 
 
 def _changes(profile: Profile, say: Say) -> Html:

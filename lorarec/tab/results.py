@@ -85,7 +85,7 @@ class Chosen:
         update, found = self._ui.update, answer.suggestions
         side = 384 if len(found) <= FEW else 192
         shown = [
-            (pictures.image(self._context, answer.cards[one.id], side, above), _caption(place, one))
+            (pictures.image(self._context, answer.cards[one.id], side, above), f"{place}. {one.name}")
             for place, one in enumerate(found[:PICTURES], 1)
         ]
         choices = [(f"{place}. {one.name}", one.id) for place, one in enumerate(found, 1)]
@@ -105,8 +105,8 @@ class Chosen:
         return prompts.insertion((state or {}).get("prompt", ""), chosen)
 
 
-def result_table(answer: Answer, context: Context, link: Link, above: str, say: Say) -> Html:
-    """An answer's suggestions, best first."""
+def result_table(answer: Answer, context: Context, link: Link, above: str, say: Say, *, scored: bool = True) -> Html:
+    """An answer's suggestions, best first; ``scored``: with how well each fits, which of likeness nothing says."""
     if not answer.suggestions:
         return Html("")
     recommender = context.recommender()
@@ -119,7 +119,7 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
                 tag("span", str(place), class_="lrt-dim"),
                 pictures.inline(context, card, 96, above, say),
                 tag("div", link(card), *_below(one, card, several, say), class_="lrt-name"),
-                markup.bar(one.score),
+                *((markup.bar(one.score),) if scored else ()),
                 _strength(one, say),
                 markup.chips(one.trigger_words) if one.trigger_words else tag("span", "–", class_="lrt-dim"),
                 _base(one, say),
@@ -128,7 +128,8 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
                 else "",
             )
         )
-    names = ("#", "", "lora", "score", "strength", "trigger_words", "base_model", "reasons")
+    fit = ("score",) if scored else ()
+    names = ("#", "", "lora", *fit, "strength", "trigger_words", "base_model", "reasons")
     columns = [name if name in ("", "#") else say(name) for name in names]
     return markup.table(columns, rows, label=say("results"), kind="lrt-results")
 
@@ -136,10 +137,6 @@ def result_table(answer: Answer, context: Context, link: Link, above: str, say: 
 def where(path: str, *before: str) -> str:
     """Where a file lies, without its ending, after other words."""
     return " · ".join(filter(None, (*before, path.rpartition(".")[0] or path)))
-
-
-def _caption(place: int, one: Suggestion) -> str:
-    return f"{place}. {one.name} · {one.score:.0%}"
 
 
 def _below(one: Suggestion, card: Card, several: bool, say: Say) -> list[Part]:

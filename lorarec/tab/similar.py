@@ -53,7 +53,7 @@ def build(ui: Ui, context: Context) -> None:
             raise UsageError(say("find_first"))
         lora = context.recommender().find(path)
         answer = suggestions.similar(context, lora.id, SimilarQuery(top=int(count)))
-        drawn = result_table(answer, context, details.link, above, say)
+        drawn = result_table(answer, context, details.link, above, say, scored=False)
         head = markup.note(say("similar_to", name=lora.name), "good")
         return [drawn, *chosen.filled(answer, "", above), markup.join((head, markup.notes(answer.notes)))]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..chinese import ROLES, chinese
+from ..chinese import FIELDS, ROLES, chinese
 from .texts_records import RECORDS
 from .texts_settings import SETTINGS
 
@@ -177,6 +177,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "own_use_none": ("Not in your history.", "不在您的历史记录中。"),
     "sources": ("Fields and their sources", "字段及其来源"),
     "field": ("Field", "字段"),
+    **{f"field_{name}": (name.replace("_", " "), called) for name, called in FIELDS.items()},
     "value": ("Value", "值"),
     "source": ("Source", "来源"),
     "says": ("Said by", "出自"),

@@ -79,6 +79,14 @@ RECORDS: dict[str, tuple[str, str]] = {
     "by_month": ("By month", "按月份"),
     "weekdays": ("Mon Tue Wed Thu Fri Sat Sun", "一 二 三 四 五 六 日"),
     "months": ("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", "1 2 3 4 5 6 7 8 9 10 11 12"),
+    "weekday_names": (
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+        "周一 周二 周三 周四 周五 周六 周日",
+    ),
+    "month_names": (
+        "January February March April May June July August September October November December",
+        "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
+    ),
     "changes": ("How your taste moved", "喜好的变化"),
     "quarters": ("Quarters", "季度"),
     "more_of": ("More", "增多"),

@@ -79,6 +79,9 @@ def test_options_leave_what_is_shown(written: Any, ids: Any) -> None:
     written.wait("document.querySelector('.lr-status').innerText.startsWith('Not for this prompt')")
     written.click('.lr-card [aria-label="Similar LoRAs"]')
     written.wait(f"{PHASE} === 'similar'")
+    written.look(width=320)
+    assert written.box(".lr-summary")["width"] > 100, "what is shown is said in little room too, beside an Undo"
+    written.look()
     written.click(".lr-icon-button[aria-expanded]")
     before = ids()
     written.run("globalThis.kept = document.querySelector('.lr-card'); 0")
@@ -102,6 +105,12 @@ def test_chinese(written: Any) -> None:
     written.wait("document.querySelector('.lr-card .lr-primary')?.innerText === '插入'")
     written.wait("document.querySelector('.lr-reasons').innerText.includes('示例提示词同样有')")
     assert written.text("#copy") == "复制提示词", "the page around the panel too"
+    written.click('.lr-card [aria-label="详情"]')
+    written.wait("document.querySelector('.lr-source')")
+    fields = written.run("[...document.querySelectorAll('.lr-source dt')].map((one) => one.innerText)")
+    assert "标题" in fields and not [field for field in fields if field.isascii()]
+    assert "probability" not in written.text(".lr-sources")
+    written.press("Escape", 27)
     choose(written, 2, "en")
     written.wait("document.querySelector('.lr-reasons').innerText.includes('example prompts')")
     assert written.text("#copy") == "Copy prompt"

@@ -141,7 +141,10 @@ def test_similar_and_back(written: Any, ids: Any) -> None:
     written.click(f'{FIRST} [aria-label="Similar LoRAs"]')
     written.wait(f"{PHASE} === 'similar'")
     assert written.text(".lr-summary") == "Similar to Grim Fantasy Oil"
-    assert before[0] not in ids()[1:]
+    assert before[0] not in ids(), "it is not like itself, though the pointer is where its card was"
+    visible = "checkVisibility({visibilityProperty: true})"
+    assert not written.run(f"document.querySelector('.lr-score').{visible}"), "likeness is no fit"
+    assert written.run("document.activeElement.getAttribute('aria-label')") == "Back to suggestions"
     written.click('[aria-label="Back to suggestions"]')
     written.move_to(5, 5)
     written.wait(f"{PHASE} === 'ready'")

@@ -33,6 +33,23 @@ def test_all_of_it_speaks_what_is_chosen_in_the_panel(newest: Any) -> None:
         assert newest.page.count(".lorarec-sidebar") == 1
 
 
+def test_empty_boxes_of_the_node_say_in_comfyuis_language_what_they_are_for(newest: Any) -> None:
+    node = f"{APP}.graph.nodes.find((one) => one.comfyClass === 'LorarecRecommend')"
+    said = f"{node}.widgets.map((one) => one.element?.placeholder).filter(Boolean)"
+    for language, texts in (
+        ("zh", ["提示词", "已选的 LoRA（留空则在工作流运行时选择）", "反向提示词"]),
+        ("en", ["Prompt", "Chosen LoRAs (empty: choose when the workflow runs)", "Negative prompt"]),
+    ):
+        newest.page.run(f"{APP}.extensionManager.setting.set('Comfy.Locale', '{language}')")
+        title = {"zh": "LoRA 推荐", "en": "LoRA suggestions"}[language]
+        newest.load(newest.text_to_image())
+        newest.page.wait(f"document.querySelector('.lr-title')?.innerText === '{title}'")
+        flow = newest.flow()
+        flow.node("LorarecRecommend")
+        newest.load(flow)
+        assert newest.page.run(said) == texts
+
+
 def test_the_theme_is_comfyuis(newest: Any) -> None:
     newest.load(newest.text_to_image())
     for palette, scheme in (("light", "light"), ("dark", "dark")):

@@ -16,7 +16,7 @@ from lorarec.errors import UsageError
 from lorarec.jobs import JobState
 from lorarec.progress import STAGES
 from lorarec.settings import OPTIONS, Settings
-from lorarec.tab import charts, details, history, jobs, markup, prompts, recommend, settings
+from lorarec.tab import charts, details, history, jobs, markup, profile, prompts, recommend, settings
 from lorarec.tab.compat import Ui
 from lorarec.tab.texts import TEXTS, Say
 from lorarec.types import Progress
@@ -244,6 +244,19 @@ def test_a_chinese_page_speaks_chinese(ui):
 def test_spans_of_strengths_are_told_in_the_language_of_the_page():
     assert details._strength(0.8, 0.6, 1.0, "author", Say("zh")).startswith("0.80 (0.60 至 1.00)")
     assert details._strength(None, 0.6, 1.0, "author", say) == "0.60 to 1.00 author"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("06:00 to 12:00", "hour", "06:00 至 12:00"),
+        ("Saturday to Sunday", "weekday", "周六 至 周日"),
+        ("May", "month", "5月"),
+    ],
+)
+def test_times_are_told_in_the_language_of_the_page(name, kind, said):
+    assert profile._peak(name, kind, Say("zh")) == said
+    assert profile._peak(name, kind, say) == name
 
 
 def test_every_setting_step_and_figure_has_its_texts():

@@ -20,6 +20,8 @@ def test_similar_ones_of_a_lora_that_is_searched_for(tab):
     tab.page.wait("document.querySelector('#lorarec_similar_which input').value.includes('mira')")
     tab.press("similar_go")
     tab.wait("similar_table", "table.lrt-results tbody tr:nth-child(3)")
+    assert not tab.page.count("#lorarec_similar_table .lrt-measure"), "likeness is no fit"
+    assert [one for one in tab.page.pale("#lorarec_similar_table") if "lrt-dim" in one] == []
 
 
 def test_suggestions_are_chosen_and_give_a_text(tab):

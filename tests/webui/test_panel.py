@@ -167,12 +167,18 @@ def test_its_colours_are_the_hosts(open_page: Any, query: str, light: bool) -> N
     assert page.pale("#lorarec_txt2img .lorarec-body >>> .lr-panel") == []
 
 
-def test_narrow(open_page: Any) -> None:
-    page = open_page(width=420)
+@pytest.mark.parametrize("width", [420, 300])
+def test_narrow(open_page: Any, width: int) -> None:
+    page = open_page(width=width)
     write(page, PROMPT)
     page.wait(cards())
-    assert page.run(inside("panel.querySelector('.lr-panel').scrollWidth <= panel.host.clientWidth"))
-    assert page.run("document.documentElement.scrollWidth") <= 440
+    edge = "panel.host.getBoundingClientRect().right"
+    within = "[...panel.querySelectorAll('.lr-panel, .lr-panel *:not(.lr-chips *)')]"
+    out = f"{within}.filter((one) => one.getBoundingClientRect().right > {edge} + 0.5).map((one) => one.className)"
+    assert page.run(inside(out)) == []
+    title, switch = page.box("#lorarec_txt2img summary"), page.box(INSIDE + ".lr-switch")
+    assert title["x"] + title["width"] <= switch["x"], "the title covers no button"
+    assert page.run("document.documentElement.scrollWidth") <= width + 20
 
 
 def test_the_page_of_settings_moves_it_and_speaks_for_it(page: Any, host: Any) -> None:
