@@ -8,6 +8,8 @@ blocks of that size.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def dots(left: Floats, right: Floats) -> Floats:
     return out
 
 
-def largest(values: Floats, count: int) -> Ints:
+def largest(values: NDArray[Any], count: int) -> Ints:
     """Positions of the largest positive values, at most ``count``, in no order: (n,) -> (at most count,).
 
     Values of subnormal size do not count: a host may have its threads take them for 0.
@@ -51,7 +53,7 @@ def largest(values: Floats, count: int) -> Ints:
     return good[np.argpartition(-values[good], count - 1)[:count]]
 
 
-def _edge(values: Floats, count: int) -> float:
+def _edge(values: NDArray[Any], count: int) -> float:
     """A positive number that at least ``count`` values reach if so many are positive, near the last of these."""
     least = float(np.finfo(np.float32).tiny)
     blocks = len(values) // _LOOKED_FIRST

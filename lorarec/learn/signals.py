@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from ..arrays import distinct, dot, dots, runs
+from ..arrays import distinct, dot, dots, largest, runs
 from .habits import UNKNOWN, Habits, habits
 from .past import Past
 
@@ -126,7 +126,7 @@ class Evidence:
         sources = [self._votes_words if self._votes is None else self._votes + self._votes_words]
         if self._together is not None:
             sources.append(np.where(self._together > self._plain * 1.01, self._together, 0))
-        return distinct(np.concatenate([_top(values, count) for values in sources]))[0]
+        return distinct(np.concatenate([largest(values, count) for values in sources]))[0]
 
     @cached_property
     def nearness(self) -> Floats:
@@ -222,15 +222,6 @@ class _Uses(Struct, frozen=True):
 
 def _float(values: NDArray[Any]) -> Floats:
     return values.astype(np.float32)
-
-
-def _top(values: Doubles, count: int) -> Ints:
-    """Rows of the largest positive values, at most ``count``."""
-    positive = np.flatnonzero(values > 0)
-    if len(positive) <= count:
-        return positive
-    best: Ints = positive[np.argpartition(-values[positive], count - 1)[:count]]
-    return best
 
 
 def _of_occasions(values: Floats, prompt: Ints) -> Floats:
