@@ -322,7 +322,8 @@ def _whole(text: str) -> str | None:
 
 def _filled(name: str, part: str) -> str:
     if name == "words":
-        return re.sub(r'"(.*?)"(, |(?= …)|$)', lambda found: f"“{found[1]}”{'、' if found[2] else ''}", part)
+        # Not with "、" between: a line breaks nowhere between that and a quote.
+        return re.sub(r'"(.*?)"(?=, "| …|$)', r"“\1”", part)
     return chinese(part) if name in _NESTED else _WORDS.get(name, {}).get(part, part)
 
 

@@ -21,8 +21,8 @@ CORE = Path(chinese.__file__).parent
 @pytest.mark.parametrize(
     ("english", "said"),
     [
-        ('its name says "knight", "a; b"', "名称含 “knight”、“a; b”"),
-        ('tagged "a", "b "c"", "d" …', '标签含 “a”、“b "c"”、“d” …'),
+        ('its name says "knight", "a; b"', "名称含 “knight”, “a; b”"),
+        ('tagged "a", "b "c"", "d" …', '标签含 “a”, “b "c"”, “d” …'),
         ("a style LoRA, which suits prompts like this", "画风类 LoRA，适合此类提示词"),
         ("used 3× with prompts like this, usually at 0.7, kept 2 of 5", "类似提示词用过 3 次，通常 0.7，5 张保留 2 张"),
         ("you used it 3×", "您用过 3 次"),
