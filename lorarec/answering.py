@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from msgspec.structs import replace
@@ -22,6 +25,8 @@ from .recent import Recent
 from .settings import Settings
 from .timings import Lap, no_lap
 from .types import Lora, Query, Safety, Suggestions
+
+T = TypeVar("T")
 
 MOST = 1000  # suggestions of one answer
 STEP_EVERY = 60.0  # seconds between two looks for a profile that suits memory better
@@ -57,11 +62,9 @@ class Answering:
         self._stepped = float("-inf")
         self._opened = time.monotonic()
         self._beside = ThreadPoolExecutor(1, "lorarec-words")  # its thread starts with the first prompt
-        self._closed = False
 
     def close(self) -> None:
         """Begin nothing beside an answer any more."""
-        self._closed = True
         self._beside.shutdown(wait=False, cancel_futures=True)
 
     def recommend(self, now: Ready, query: Query, top: int | None, lap: Lap = no_lap) -> Suggestions:
@@ -107,8 +110,16 @@ class Answering:
     def ask(self, now: Ready, query: Query, lap: Lap = no_lap) -> Ask:
         """Read and encode a query, and ask what is known of the user about it."""
         library, known = now.pipeline.library, self._knowledge(now.pipeline.library)
-        beside = self._beside if lap is no_lap and not self._closed else None
-        asked = ask(query, library, now.lookup, self._encoders, known, lap, beside, now.pipeline.nearest)
+        asked = ask(
+            query,
+            library,
+            now.lookup,
+            self._encoders,
+            known,
+            lap,
+            self._begin if lap is no_lap else lambda work: None,
+            now.pipeline.nearest,
+        )
         self._step_soon(asked.vectors is None and library.vectors is not None and bool(asked.read.text))
         return asked
 
@@ -131,9 +142,15 @@ class Answering:
     def _warm(self, now: Ready) -> None:
         """Load the encoder beside what else a first answer waits for."""
         model = now.pipeline.library.models.get("semantic")
-        if self._warmed is not now.pipeline and model and self._encoders.available and not self._closed:
+        if self._warmed is not now.pipeline and model and self._encoders.available:
             self._warmed = now.pipeline
-            self._beside.submit(warm, self._encoders, model)
+            self._begin(partial(warm, self._encoders, model))
+
+    def _begin(self, work: Callable[[], T]) -> Future[T] | None:
+        """Have something done beside an answer; None if this was closed, perhaps while the answer was on its way."""
+        with suppress(RuntimeError):
+            return self._beside.submit(work)
+        return None
 
     def _step_soon(self, short: bool) -> None:
         """See in the background, once in a while, whether another profile suits: a smaller one where memory was short

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Future
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from .timings import Lap, no_lap
 from .types import Active, Query
 
 Floats = NDArray[np.float32]
+Looked = tuple[Words, "Consulted | None"]  # what the words say, of library and history
 
 MANY = 2000  # LoRAs or past prompts from which looking words up takes longer than handing it to another thread
 
@@ -36,7 +37,7 @@ def ask(
     encoders: Lender,
     knowledge: UserKnowledge | None = None,
     lap: Lap = no_lap,
-    beside: Executor | None = None,
+    beside: Callable[[Callable[[], Looked]], Future[Looked] | None] = lambda work: None,
     nearest: Callable[[Floats], NDArray[np.int64] | None] = lambda vector: None,
 ) -> Ask:
     """Read and encode a query; what could not be understood becomes a note.
@@ -48,8 +49,8 @@ def ask(
         encoders: given up if none of them can be run.
         knowledge: of the user, beside the library; None: there is none.
         lap: told of the parts "parse", "encode" and "history".
-        beside: looks up what the words say, of library and history, while the prompt is encoded, which keeps this
-            thread waiting; None: nobody does.
+        beside: has another thread look up what the words say, of library and history, while the prompt is encoded,
+            which keeps this thread waiting; gives None if no thread can be had.
         nearest: the rows nearest to a vector, asked of this thread if words are looked up meanwhile.
     """
     prompt = read(query)
@@ -74,14 +75,14 @@ def ask(
         base_model = base_models.named(query.base_model)
         return consult(knowledge, library, prompt.terms, None, active=rows.tolist(), base_model=base_model)
 
-    def by_words() -> tuple[Words, Consulted | None]:
+    def by_words() -> Looked:
         return match(library.lexical, prompt.terms), remembered()
 
     vectors = near = None
     looked_up = None
     if library.vectors is not None and prompt.text and encoders.available:
-        if beside is not None and max(len(library.loras), knowledge.prompt_count if knowledge else 0) >= MANY:
-            looked_up = beside.submit(by_words)
+        if max(len(library.loras), knowledge.prompt_count if knowledge else 0) >= MANY:
+            looked_up = beside(by_words)
         try:
             vectors = encode(prompt, encoders, library.models)
             if looked_up is not None:

@@ -49,24 +49,43 @@ class QuantizedIndex(FaissIndex):
     slack = 512
 
     def __init__(self, matrix: Scores) -> None:
-        """Round all vectors, which takes a second for a million; see `NumpyIndex`."""
+        """Nothing is rounded yet: whoever only opens a library asks nothing. See `NumpyIndex`."""
         super().__init__(matrix)
-        import faiss
-
-        low, high = np.full((2, self.dim), np.inf, np.float32)
-        high = -high
-        for block in self._blocks():
-            low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
-        self._rounding = float(np.linalg.norm(high - low)) / 510  # half a step of each number, of which there are 255
-        self._codes = faiss.IndexScalarQuantizer(self.dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
-        self._codes.train(np.stack([low, high]))
-        for block in self._blocks():
-            self._codes.add(block)
+        self._once = threading.Lock()
+        self._codes: Any = None  # made by the first search
+        self._rounding = 0.0  # how much length that takes from a vector at most
+        self._short = False  # of memory
 
     def _nearest(self, queries: Scores, k: int) -> tuple[Scores, Rows]:
+        with self._once:
+            if self._codes is None and not self._short:
+                self._round()
+        if self._codes is None:
+            return super()._nearest(queries, k)
         with one_thread(queries):
             scores, rows = self._codes.search(queries, k)
         return np.asarray(scores, np.float32), np.asarray(rows, np.int64)
+
+    def _round(self) -> None:
+        """Round all vectors, which takes a second for a million; short of memory they are searched as they are."""
+        import faiss
+
+        try:
+            low, high = np.full(self.dim, np.inf, np.float32), np.full(self.dim, -np.inf, np.float32)
+            for block in self._blocks():
+                low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
+            codes = faiss.IndexScalarQuantizer(self.dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+            codes.train(np.stack([low, high]))
+            for block in self._blocks():
+                codes.add(block)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            _log.warning("memory is short: %d vectors are searched unrounded, which takes twice as long", len(self))
+            self._short = True
+            return
+        self._rounding = float(np.linalg.norm(high - low)) / 510  # half a step of each number, of which there are 255
+        self._codes = codes
 
     def _error(self, query: Scores, near: Scores) -> float:
         return super()._error(query, near) + self._rounding * float(np.linalg.norm(query))

@@ -105,6 +105,27 @@ def test_rounded_vectors_find_the_exact_neighbours(scale: float, slack: int, mon
     same(index, matrix, queries[:2], k=3000)
 
 
+def test_without_memory_for_rounded_vectors_they_are_searched_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[int] = []
+
+    class Index:
+        def __init__(self, *_: Any) -> None:
+            tried.append(1)
+
+        def train(self, vectors: np.ndarray) -> None:
+            raise MemoryError("std::bad_alloc")
+
+    monkeypatch.setattr(faiss, "IndexScalarQuantizer", Index)
+    matrix, queries = clustered(3000), clustered(10, seed=1)
+    index = open_index(matrix)
+    assert tried == [], "a library that is only opened is not rounded"
+    same(index, matrix, queries)
+    same(index, matrix, queries[:1])
+    assert tried == [1] and "3000 vectors are searched unrounded" in caplog.text
+
+
 def test_rounding_is_never_further_off_than_it_says() -> None:
     matrix, queries = clustered(500), 3 * clustered(50, seed=1)
     index = QuantizedIndex(matrix)

@@ -107,3 +107,14 @@ def test_an_index_of_another_encoder_serves_by_words_at_once(
         assert paths(recommender.recommend(Query(prompt="redknight")))[0] == "red_knight.safetensors"
         recommender.refresh()
         assert recommender.stage == "full"
+
+
+def test_a_question_on_its_way_while_all_is_closed_is_answered(
+    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lorarec.asking.MANY", 0)
+    with Recommender.open([roots], tmp_path / "data") as recommender:
+        recommender.refresh()
+        before = recommender.recommend(Query(prompt="a snowowl"), 5)
+        recommender._answering.close()
+        assert recommender.recommend(Query(prompt="a snowowl")).suggestions == before.suggestions
