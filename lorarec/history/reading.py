@@ -158,9 +158,12 @@ def events(
     limit: int | None = None,
 ) -> list[Event]:
     """Events in the order they were recorded; of more than ``limit`` the newest."""
-    asked = {"user = ?": user, "at >= ?": since, "at < ?": until, "lora = ?": lora}
-    given = {condition: value for condition, value in asked.items() if value is not None or condition == "user = ?"}
-    where, values = [*given], [*given.values()]
+    where: list[str] = ["user = ?"]
+    values: list[str | float | None] = [user]
+    for condition, value in (("at >= ?", since), ("at < ?", until), ("lora = ?", lora)):
+        if value is not None:
+            where.append(condition)
+            values.append(value)
     if kinds is not None:
         where.append(_one_of("what", kinds))
         values += [kind.value for kind in kinds]
