@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MIN_COSINE = 0.9999
 MIN_COSINE_INT8 = 0.98  # of vectors in 8 bits, which only those get who ask for them
 INT8 = "-int8"  # behind the identity of vectors in 8 bits
-_WRITER = 2  # counted up when files are written differently, so that older ones are made anew
+_WRITER = 3  # counted up when files are written differently, so that older ones are made anew
 _WORKER_SECONDS = 600
 _GRAPH_LIMIT = 1_900_000_000  # bytes; Protocol Buffers end at 2 GiB, and torch writes weights into the graph
 SAMPLE = (

@@ -145,19 +145,29 @@ class _Writer:
         self.weights = weights
         self.graph = graph
         self.names = FAMILIES[shape.family]
+        self.ids = graph.input("input_ids", "int64", ("batch", "sequence"))
+        self.mask = graph.input("attention_mask", "int64", ("batch", "sequence"))
+        # Layers see all tokens as rows of one matrix: only products of matrices take a bias along, which else is an
+        # operator of its own. Shapes of states by row, by text and by head:
+        axes = graph.node("Shape", self.ids)
+        self.by_row = graph.constant(np.array([-1, shape.hidden], np.int64))
+        self.by_text = self._joined(axes, shape.hidden)
+        self.by_head = self._joined(axes, shape.heads, shape.hidden // shape.heads)
 
     def write(self) -> bytes:
         g = self.graph
-        ids = g.input("input_ids", "int64", ("batch", "sequence"))
-        mask = g.input("attention_mask", "int64", ("batch", "sequence"))
-        state = self._embed(ids)
-        bias = self._mask_bias(mask)
+        state = g.node("Reshape", self._embed(self.ids), self.by_row)
+        bias = self._mask_bias(self.mask)
         if self.shape.family == "mpnet":
-            bias = g.node("Add", bias, self._relative_bias(ids))
+            bias = g.node("Add", bias, self._relative_bias(self.ids))
         for number in range(self.shape.layers):
             state = self._layer(self.names.layer.format(number), state, bias)
+        state = g.node("Reshape", state, self.by_text)
         g.output("last_hidden_state", state, ("batch", "sequence", self.shape.hidden))
         return g.serialize()
+
+    def _joined(self, axes: str, *more: int) -> str:
+        return self.graph.node("Concat", axes, self.graph.constant(np.array(more, np.int64)), axis=0)
 
     def _tensor(self, name: str) -> NDArray[np.float32]:
         name = self.shape.prefix + name
@@ -211,46 +221,37 @@ class _Writer:
 
     def _layer(self, prefix: str, state: str, bias: str) -> str:
         names = self.names
-        attended = self._attention(prefix, state, bias)
-        attended = self._linear(prefix + names.attended, attended)
-        state = self._add_norm(prefix + names.attended_norm, attended, state, prefix + names.attended)
-        inner = self._linear(prefix + names.inner, state)
-        g = self.graph
-        inner = g.node("BiasGelu", inner, g.constant(self._tensor(prefix + names.inner + ".bias")), domain=FUSED)
-        outer = self._linear(prefix + names.outer, inner)
-        return self._add_norm(prefix + names.outer_norm, outer, state, prefix + names.outer)
+        attended = self._linear(prefix + names.attended, self._attention(prefix, state, bias))
+        state = self._add_norm(prefix + names.attended_norm, attended, state)
+        # Not the fused BiasGelu, which takes twice as long.
+        inner = self.graph.node("Gelu", self._linear(prefix + names.inner, state), domain=FUSED)
+        return self._add_norm(prefix + names.outer_norm, self._linear(prefix + names.outer, inner), state)
 
     def _attention(self, prefix: str, state: str, bias: str) -> str:
         # Plain operators: the fused MultiHeadAttention is no faster on CPUs, and ONNX Runtime 1.19 silently computes it
         # wrong with a position bias.
         g, names, shape = self.graph, self.names, self.shape
-        width = shape.hidden // shape.heads
-        split = g.constant(np.array([0, 0, shape.heads, width], np.int64))
-        query = self._heads(prefix + names.query, state, split, (0, 2, 1, 3), 1 / math.sqrt(width))
-        key = self._heads(prefix + names.key, state, split, (0, 2, 3, 1))
-        value = self._heads(prefix + names.value, state, split, (0, 2, 1, 3))
+        query = self._heads(prefix + names.query, state, (0, 2, 1, 3), 1 / math.sqrt(shape.hidden // shape.heads))
+        key = self._heads(prefix + names.key, state, (0, 2, 3, 1))
+        value = self._heads(prefix + names.value, state, (0, 2, 1, 3))
         share = g.node("Softmax", g.node("Add", g.node("MatMul", query, key), bias), axis=-1)
         mixed = g.node("Transpose", g.node("MatMul", share, value), perm=[0, 2, 1, 3])
-        return g.node("Reshape", mixed, g.constant(np.array([0, 0, shape.hidden], np.int64)))
+        return g.node("Reshape", mixed, self.by_row)
 
-    def _heads(self, name: str, state: str, split: str, order: tuple[int, ...], scale: float = 1.0) -> str:
-        """A projection, (b, s, h) -> (b, heads, s, width) or as ``order`` says; scaling its weights costs nothing."""
+    def _heads(self, name: str, state: str, order: tuple[int, ...], scale: float = 1.0) -> str:
+        """A projection, (b * s, h) -> (b, heads, s, width) or as ``order`` says."""
+        g = self.graph
+        return g.node("Transpose", g.node("Reshape", self._linear(name, state, scale), self.by_head), perm=order)
+
+    def _linear(self, name: str, state: str, scale: float = 1.0) -> str:
+        """Product with a weight, plus its bias; scaling both here costs nothing."""
         g = self.graph
         weight, bias = (self._tensor(f"{name}.{part}") * np.float32(scale) for part in ("weight", "bias"))
-        projected = g.node("Add", self._product(state, weight.T), g.constant(bias))
-        return g.node("Transpose", g.node("Reshape", projected, split), perm=order)
-
-    def _linear(self, name: str, state: str) -> str:
-        """Product with a weight; its bias is left to the fused operator that follows."""
-        weight = self._tensor(name + ".weight")
-        return self._product(state, weight.T)
-
-    def _product(self, state: str, weight: NDArray[np.float32]) -> str:
-        g = self.graph
         if not self.int8:
-            return g.node("MatMul", state, g.constant(weight))
-        small, scale = quantized(weight, 0)
-        return g.node("DynamicQuantizeMatMul", state, g.constant(small), g.constant(scale[0]), domain=FUSED)
+            return g.node("Gemm", state, g.constant(weight.T), g.constant(bias))
+        small, scales = quantized(weight.T, 0)
+        parts = (state, g.constant(small), g.constant(scales[0]), "", g.constant(bias))
+        return g.node("DynamicQuantizeMatMul", *parts, domain=FUSED)
 
     def _rows(self, table: NDArray[np.float32], ids: str) -> str:
         """The rows of a table that ids name, (b, s) -> (b, s, h)."""
@@ -261,9 +262,9 @@ class _Writer:
         rows = g.node("Cast", g.node("Gather", g.constant(small), ids), to=1)
         return g.node("Mul", rows, g.node("Gather", g.constant(scale), ids))
 
-    def _add_norm(self, norm: str, state: str, skip: str, linear: str) -> str:
+    def _add_norm(self, norm: str, state: str, skip: str) -> str:
         g = self.graph  # plain operators: on CPUs they are many times faster than the fused SkipLayerNormalization
-        total = g.node("Add", g.node("Add", state, g.constant(self._tensor(linear + ".bias"))), skip)
+        total = g.node("Add", state, skip)
         return g.node("LayerNormalization", total, *self._norm_weights(norm), epsilon=self.shape.epsilon)
 
 
