@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import math
 import mmap
+import statistics
 import subprocess
 import sys
 import time
@@ -96,12 +98,19 @@ def beside_sampling(suite: Suite, count: int, rounds: int) -> list[Measured]:
     with Recommender.open([folder], data, settings=suite.settings, user=None) as recommender:
         recommender.recommend(Query(prompt=next(prompts)))
         with _load(suite.work / "load.count") as shared:
-            alone = together = 0
+            alone = [_window(shared, None, prompts)]
+            together = []
             for _ in range(rounds):
-                alone += _window(shared, None, prompts)
-                together += _window(shared, recommender, prompts)
-    slowed = 100 * (1 - together / alone) if alone else math.nan
-    text = f"{together} against {alone} products in {rounds} turns of {WINDOW} s each"
+                together.append(_window(shared, recommender, prompts))
+                alone.append(_window(shared, None, prompts))
+    # Each turn against those before and after it: the machine's own pace changes within seconds.
+    around = [(before + after) / 2 for before, after in itertools.pairwise(alone)]
+    shares = [ours / beside for ours, beside in zip(together, around, strict=True) if beside]
+    slowed = 100 * (1 - statistics.median(shares)) if shares else math.nan
+    text = (
+        f"median of {rounds} turns; {statistics.median(together):.0f} products in {WINDOW} s "
+        f"against {statistics.median(alone):.0f}"
+    )
     return [Measured(name, slowed, "%", 5, detail=text)]
 
 
