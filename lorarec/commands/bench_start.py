@@ -96,6 +96,7 @@ def beside_sampling(suite: Suite, count: int, rounds: int) -> list[Measured]:
     suite.say("beside a busy host")
     prompts = iter(speed.prompts_of_length(30, 16 * rounds, token_counter(encoder)))
     with Recommender.open([folder], data, settings=suite.settings, user=None) as recommender:
+        recommender.refresh(suite.meter)
         recommender.recommend(Query(prompt=next(prompts)))
         with _load(suite.work / "load.count") as shared:
             alone = [_window(shared, None, prompts)]
