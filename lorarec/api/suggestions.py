@@ -142,10 +142,12 @@ def similar(context: Context, id: str, query: SimilarQuery) -> Answer:
 
 def embed(context: Context, texts: Texts) -> Embedded:
     """Encode texts. Nothing of them is kept."""
-    recommender = context.recommender()
-    vectors = [getattr(recommender.encode(read(Query(prompt=text))), texts.lens) for text in texts.texts]
+    from ..asking import encode
+
+    encoders = context.recommender().encoders
+    vectors = [getattr(encode(read(Query(prompt=text)), encoders), texts.lens) for text in texts.texts]
     return Embedded(
-        model=recommender.encoder_ids[texts.lens],
+        model=encoders.model_ids()[texts.lens],
         dim=len(vectors[0]),
         vectors=tuple(tuple(round(float(value), 7) for value in vector) for vector in vectors),
     )

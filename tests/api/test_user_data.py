@@ -311,10 +311,10 @@ def test_statistics(client):
 
 def test_models_in_memory_are_shown_and_can_be_unloaded(client):
     assert client.get("/statistics")["models"] == []
-    client.recommender.register(Head(name="previews", open=lambda: "a model", size=1_000_000))
+    client.recommender.encoders.register(Head(name="previews", open=lambda: "a model", size=1_000_000))
     [shown] = client.get("/statistics")["models"]
     assert not shown["loaded"] and shown["since"] is None and shown["bytes"] == 0
-    with client.recommender._encoders.lend("previews"):
+    with client.recommender.encoders.lend("previews"):
         [shown] = client.get("/statistics")["models"]
         assert shown["loaded"] and shown["lent"] == 1 and shown["idle"] is None and shown["bytes"] > 0
     [shown] = client.get("/statistics")["models"]

@@ -77,7 +77,7 @@ def test_indexing_can_be_cancelled_and_begun_again(start, mini_library, monkeypa
         return ScanReport(cancelled=True)
 
     with monkeypatch.context() as patched:
-        patched.setattr("lorarec.recommender.scan", slow)
+        patched.setattr("lorarec.collection.scan", slow)
         client.post("/jobs/index", status=202)
         client.post("/jobs/index", status=202)
         assert scanning.wait(10)
@@ -284,7 +284,7 @@ def test_a_running_harvest_ends_with_the_api(start, mini_library, images, monkey
 
 
 def test_reopening_while_the_index_is_made_begins_it_again(start, mini_library, monkeypatch):
-    from lorarec import recommender as module
+    from lorarec import collection as module
 
     client = start(mini_library)
     scan, first = module.scan, threading.Event()

@@ -140,7 +140,7 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
         texts = [recommender.details(lora.id).lora for lora in recommender.loras()]
         assert len(texts) == 30
         wanted = [texts_of(lora).semantic for lora in texts]
-        vectors, found = recommender.fetch("semantic", wanted)
+        vectors, found = recommender.vectors.fetch("semantic", wanted)
         assert found.all()
         np.testing.assert_allclose(vectors, letters.encode(wanted), atol=1e-6)
     assert "full" in stages
