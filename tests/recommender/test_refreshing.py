@@ -14,6 +14,7 @@ from letters import LetterEncoder, paths
 from lorarec.errors import UnknownLora
 from lorarec.recommender import Recommender
 from lorarec.types import Active, Query
+from waiting import wait_for
 from words_only import WORDS_ONLY
 
 Make = Callable[..., Path]
@@ -65,18 +66,15 @@ def test_while_a_few_texts_are_new_the_others_keep_their_meaning(
     letters.wait_bulk.clear()
     make_lora(roots / "ship.safetensors", seed=9)
     recommender.start_refresh()
-    deadline = time.monotonic() + 20
-    while "ship.safetensors" not in {lora.path for lora in recommender.loras()} and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: "ship.safetensors" in {lora.path for lora in recommender.loras()}, 20)
     answer = recommender.recommend(Query(prompt="ship, redknight"), top=4)
     signals = {suggestion.lora: suggestion.signals["semantic"] for suggestion in answer.suggestions}
     assert answer.stage == "full" and signals["ship.safetensors"] is None
     assert signals["red_knight.safetensors"] is not None
     half = recommender.version
     letters.wait_bulk.set()
-    while recommender.version == half and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len({finished, half, recommender.version}) == 3
+    wait_for(lambda: recommender.version not in (finished, half), 20)
+    assert half != finished
     again = recommender.recommend(Query(prompt="ship, redknight"), top=4)
     assert all(suggestion.signals["semantic"] is not None for suggestion in again.suggestions)
 
@@ -99,9 +97,7 @@ def test_where_no_text_has_a_vector_yet_suggestions_come_by_words(
             make_lora(root / f"{name}.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"}, seed=10 + number)
         letters.wait_bulk.clear()
         recommender.start_refresh()
-        deadline = time.monotonic() + 20
-        while len(recommender.loras()) != 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: {lora.path for lora in recommender.loras()} >= {"ship.safetensors"}, 20)
         answer = recommender.recommend(Query(prompt="a ship at sea"))
         assert paths(answer)[0] == "ship.safetensors" and answer.stage == recommender.stage == "lexical"
         letters.wait_bulk.set()
@@ -159,10 +155,7 @@ def test_no_asked_for_refresh_is_lost(opened: Open, roots: Path, make_lora: Make
             make_lora(roots / f"new{number}.safetensors", seed=20 + number)
             recommender.start_refresh()
             time.sleep(0.005 * (number % 4))
-        deadline = time.monotonic() + 20
-        while len(recommender.loras()) < 18 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(recommender.loras()) == 18
+        wait_for(lambda: len(recommender.loras()) == 18, 20)
         recommender.close()
         recommender.start_refresh()
         assert not recommender._refresher.working, "nothing begins once all is closed"
