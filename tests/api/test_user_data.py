@@ -86,7 +86,7 @@ def test_an_answer_that_was_seen_and_what_came_of_it(client):
     best = answer["suggestions"][0]["id"]
     client.post("/events", {"kind": "insert", "lora": best, "impression": stored["number"]})
     history = client.recommender.memory.history
-    [(number, impression)] = history.impressions().items()
+    [(number, impression)] = history.impressions_of(range(999)).items()
     assert number == stored["number"] and [one.lora for one in impression.shown] == [one["id"] for one in shown]
     assert impression.base_model == "SDXL" and impression.active == (client.id("raincoat"),)
     assert history.events()[0].impression == number
