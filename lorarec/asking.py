@@ -114,13 +114,14 @@ def ask(
     )
 
 
-def encode(prompt: ReadPrompt, encoders: Lender, models: Mapping[str, str]) -> QueryVectors:
+def encode(prompt: ReadPrompt, encoders: Lender, models: Mapping[str, str] | None = None) -> QueryVectors:
     """Encode a prompt for every lens: one pass per distinct model.
 
     Args:
         prompt: what was read of the query.
         encoders: lends them.
-        models: lens -> model that the library's vectors are of, and no other: spaces of two models do not mix.
+        models: lens -> model that the library's vectors are of, and no other: spaces of two models do not mix; None:
+            those in use.
 
     Raises:
         MissingPart: no encoder can be run.
@@ -128,6 +129,8 @@ def encode(prompt: ReadPrompt, encoders: Lender, models: Mapping[str, str]) -> Q
         NotReady: the semantic one cannot be had now. Of the other lenses such a one says nothing: zeros.
     """
     spans = [(chunk.start, chunk.end) for chunk in prompt.chunks]
+    if models is None:
+        models = encoders.model_ids()
     if not models:
         raise MissingPart("; ".join(encoders.problems) or "no encoder is installed")
     done: dict[str, tuple[Floats, Floats]] = {}

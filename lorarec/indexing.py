@@ -12,23 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from . import library as library_module
 from .catalog.store import Catalog
-from .encode.lender import Lender
+from .encoding import TextVectors
 from .errors import BadFile, MissingPart, NotReady, StorageError
-from .index.vector_store import VectorStore, text_hash
 from .library import Library, Texts
 from .tidying import Tidying
 from .types import Cancelled, Lora, Progress, ProgressSink
 
 _log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 _PARTIAL = "-partial"  # behind the key of a library whose new texts are not encoded yet
 
 
@@ -47,8 +43,7 @@ class Indexer:
         roots: Sequence[Path],
         data_dir: Path,
         catalog: Catalog,
-        store: VectorStore,
-        encoders: Lender,
+        vectors: TextVectors,
         busy: Callable[[], bool],
         tidying: Tidying | None,
     ) -> None:
@@ -58,16 +53,15 @@ class Indexer:
             roots: LoRA folders in order of precedence.
             data_dir: where libraries are saved.
             catalog: the LoRAs.
-            store: vectors of their texts.
-            encoders: make those.
-            busy: whether the host generates right now: encoding waits meanwhile.
+            vectors: of their texts.
+            busy: whether the host generates right now: the database is not tidied meanwhile.
             tidying: deletes vectors that nothing needs any more once a library is complete; None: they stay.
         """
         self._roots = roots
         self._data_dir = data_dir
         self._catalog = catalog
-        self._store = store
-        self._encoders = encoders
+        self._vectors = vectors
+        self._encoders = vectors.encoders
         self._busy = busy
         self._tidying = tidying
         # The state in which there was nothing to do: of the catalogue, the encoders and what was served.
@@ -100,12 +94,12 @@ class Indexer:
         texts = describe() if models else []
         tick = _tick(progress, len(loras))
         if models and self._all_stored(texts, models):
-            yield self._saved(library_module.build(loras, key, models, self.fetch, tick), "full")
+            yield self._saved(library_module.build(loras, key, models, self._vectors.fetch, tick), "full")
             self._tidy(loras, texts, stop)
             return
         encoded = now is not None and now.stage == "full" and now.library.models == models
         if now is None or now.library.key != key:
-            library = library_module.build(loras, key, models, self.fetch if encoded else None, tick)
+            library = library_module.build(loras, key, models, self._vectors.fetch if encoded else None, tick)
             if library.vectors is None:
                 yield self._saved(library, "lexical")
             else:
@@ -118,7 +112,7 @@ class Indexer:
             return
         try:
             for lens, wanted in _texts_by_lens(texts):
-                self._encode(models[lens], wanted, progress, stop)
+                self._vectors.encode(models[lens], wanted, progress, stop)
         except NotReady as error:  # what was encoded is kept; the next refresh goes on from there
             _log.warning("indexed by words for the moment: %s", error)
             return
@@ -127,7 +121,7 @@ class Indexer:
             yield self._saved(replace(library, key=key, vectors=None), "lexical")
             return
         if not stop():
-            vectors = library_module.gather_vectors(texts, self.fetch)
+            vectors = library_module.gather_vectors(texts, self._vectors.fetch)
             yield self._saved(replace(library, key=key, vectors=vectors), "full")
             self._tidy(loras, texts, stop)
 
@@ -146,40 +140,9 @@ class Indexer:
         loras.sort(key=lambda lora: (place.get(lora.root, len(place)), lora.path))
         return loras
 
-    def _encode(
-        self, model: str, texts: Sequence[str], progress: ProgressSink | None = None, stop: Cancelled | None = None
-    ) -> None:
-        """Encode and store the texts that have no vector of this model yet."""
-        missing = set(self._store.missing({text_hash(text) for text in texts}, model))
-        if missing:
-            wanted = [text for text in texts if text_hash(text) in missing]
-            with self._encoders.lend_bulk(model, len(missing)) as encoder:
-                paused = self._encoders.waiting(self._busy)
-                self._store.encode_missing(wanted, encoder, progress=progress, cancelled=stop, paused=paused)
-
     def _all_stored(self, texts: Sequence[Texts], models: Mapping[str, str]) -> bool:
         """Whether every text has its vector by these models (lens -> model) already."""
-        return not any(
-            self._store.missing({text_hash(text) for text in wanted}, models[lens])
-            for lens, wanted in _texts_by_lens(texts)
-        )
-
-    def fetch(self, lens: str, texts: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Vectors of texts by the encoder of a lens; zeros for empty texts."""
-        matrix, found = self._store.fetch([text_hash(text) for text in texts], self._encoders.model_ids()[lens])
-        empty = np.asarray([not text for text in texts], np.bool_)
-        if empty.any():
-            matrix[empty] = 0
-            found = found & ~empty
-        return matrix, found
-
-    def embed(self, lens: str, texts: Sequence[str], progress: ProgressSink | None = None) -> Floats:
-        """Vectors of texts, those that are missing encoded first. Raises `MissingPart`, `BadFile`, `NotReady`."""
-        if not self._encoders.model_ids():
-            raise MissingPart("; ".join(self._encoders.problems) or "no encoder is installed")
-        wanted = [text for text in texts if text]
-        self._encode(self._encoders.model_ids()[lens], wanted, progress)
-        return self.fetch(lens, texts)[0]
+        return all(self._vectors.complete(models[lens], wanted) for lens, wanted in _texts_by_lens(texts))
 
     @property
     def folder(self) -> Path:

@@ -8,22 +8,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from . import memories as memories_module
 from .current_knowledge import CurrentKnowledge
-from .encode.lender import Lender
+from .encoding import TextVectors
 from .errors import BadFile, MissingPart, NotReady
 from .history.reading import counted_elsewhere
 from .history.store import History
 from .history_types import PastGeneration
-from .index.vector_store import VectorStore, text_hash
 from .library import Library
 from .linking import Linking
 from .memories import Memories
@@ -31,8 +28,6 @@ from .settings import Settings
 from .types import Cancelled, ProgressSink
 
 _log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
 
 
 class _Told(Struct, frozen=True):
@@ -54,10 +49,8 @@ class Learner:
         self,
         history: History,
         linking: Linking,
-        store: VectorStore,
-        encoders: Lender,
+        vectors: TextVectors,
         settings: Settings,
-        busy: Callable[[], bool],
         current: CurrentKnowledge,
         folder: Path,
     ) -> None:
@@ -66,15 +59,13 @@ class Learner:
         Args:
             history: what is learned from.
             linking: which LoRAs it means.
-            store: vectors of the prompts.
-            encoders: which encoder reads them.
+            vectors: of the prompts.
             settings: `history` and `project` count here.
-            busy: whether the host generates right now: encoding waits meanwhile.
             current: where the memories are put.
             folder: where they are saved.
         """
         self._history, self._linking, self._settings = history, linking, settings
-        self._store, self._encoders, self._busy = store, encoders, busy
+        self._vectors, self._encoders = vectors, vectors.encoders
         self._current, self._folder = current, folder
         self._learning = threading.Lock()
         self._hurry = threading.Event()
@@ -106,7 +97,7 @@ class Learner:
 
             def lay_out(known: Memories | None) -> tuple[Memories, int]:
                 """Memories with the vectors that are there, put in place; and how many are missing."""
-                vectors, missing = stored_vectors(self._store, prompts.texts, encoder)
+                vectors, missing = self._vectors.kept(encoder, prompts.texts)
                 made = memories_module.build(
                     told.past,
                     prompts,
@@ -124,7 +115,7 @@ class Learner:
             made, missing = lay_out(kept)
             if missing:
                 try:
-                    complete = self._encode(prompts.texts, missing, encoder, progress, stop)
+                    complete = self._encode(prompts.texts, encoder, progress, stop)
                 except (MissingPart, BadFile) as error:  # the words stay
                     self._encoders.give_up(str(error))
                     return
@@ -158,18 +149,14 @@ class Learner:
         counted = counted_elsewhere(history.usage()) if self._settings.history else {}
         return _Told(version, past, counted)
 
-    def _encode(
-        self, texts: Sequence[str], missing: int, encoder: str, progress: ProgressSink | None, stop: Cancelled
-    ) -> bool:
+    def _encode(self, texts: Sequence[str], encoder: str, progress: ProgressSink | None, stop: Cancelled) -> bool:
         """Encode the texts that have no vector yet; False if that was stopped, or cannot be done at the moment."""
 
         def halted() -> bool:
             return stop() or self._hurry.is_set()
 
         try:
-            with self._encoders.lend_bulk(encoder, missing) as reader:
-                paused = self._encoders.waiting(self._busy)
-                self._store.encode_missing(texts, reader, progress=progress, cancelled=halted, paused=paused)
+            self._vectors.encode(encoder, texts, progress, halted)
         except NotReady as error:
             _log.warning("learned by words for the moment: %s", error)
             return False
@@ -181,11 +168,3 @@ class Learner:
             memories_module.save(made, self._folder)
         except OSError as error:  # a full or read-only disk: go on in memory
             _log.warning("what was learned could not be saved in %s: %s", self._folder, error)
-
-
-def stored_vectors(store: VectorStore, texts: Sequence[str], encoder: str) -> tuple[Floats | None, int]:
-    """Stored vectors of texts, zeros where one is missing, None if there are none at all; and how many are missing."""
-    if not encoder or not texts:
-        return None, 0
-    vectors, there = store.fetch([text_hash(text) for text in texts], encoder)
-    return (vectors if vectors.shape[1] else None), int((~there).sum())

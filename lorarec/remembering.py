@@ -20,11 +20,11 @@ from . import judging, memories
 from .catalog.store import Catalog
 from .current_knowledge import CurrentKnowledge
 from .database import Database
-from .encode.lender import Lender
+from .encoding import TextVectors
 from .history_types import Event
-from .index.vector_store import VectorStore, text_hash
+from .index.vector_store import text_hash
 from .knowledge import UserKnowledge
-from .learning import Learner, stored_vectors
+from .learning import Learner
 from .library import Library
 from .memories import Memories
 from .prompt.read import clean
@@ -46,8 +46,7 @@ class Memory(Recorder):
         self,
         database: Database,
         catalog: Catalog,
-        store: VectorStore,
-        encoders: Lender,
+        vectors: TextVectors,
         settings: Settings,
         roots: Sequence[str],
         folder: Path,
@@ -62,13 +61,12 @@ class Memory(Recorder):
         Args:
             database: where it is kept.
             catalog: names and hashes of the LoRAs.
-            store: vectors of the prompts.
-            encoders: which encoder reads them.
+            vectors: of the prompts.
             settings: as for `Recorder`.
             roots: LoRA folders in order of precedence.
             folder: of the library, below which what is derived of the history may be saved.
             user: whose history; None: nobody's, nothing is recorded.
-            busy: whether the host generates right now: encoding waits meanwhile, and so does reading files.
+            busy: whether the host generates right now: reading files waits meanwhile.
             learned: called in the background after something was learned there.
             keep_vectors: whether vectors of prompts stay when these are deleted, for evaluation, which asks them again.
 
@@ -77,11 +75,11 @@ class Memory(Recorder):
             UsageError: a pattern of `history_exclude` is none.
         """
         super().__init__(database, catalog, settings, roots, user, busy)
-        self._store, self._encoders, self._keep_vectors = store, encoders, keep_vectors
+        self._vectors, self._keep_vectors = vectors, keep_vectors
         self.folder = memories.folder_of(folder, user)  # of what is derived of this history
         memories.sweep(self.folder)
         self._current = current = CurrentKnowledge(self.history, settings, self.folder)
-        self._learner = Learner(self.history, self._linking, store, encoders, settings, busy, current, self.folder)
+        self._learner = Learner(self.history, self._linking, vectors, settings, current, self.folder)
 
         def learn(library: Library, stop: Cancelled) -> None:
             self._learner.learn(library, stop=stop)
@@ -119,7 +117,7 @@ class Memory(Recorder):
 
     def vectors(self, texts: Sequence[str]) -> Floats | None:
         """Vectors of clean prompts that were encoded before, zeros where one was not; None without any."""
-        return stored_vectors(self._store, texts, self._encoders.model_ids().get("semantic", ""))[0]
+        return self._vectors.kept(self._vectors.encoders.model_ids().get("semantic", ""), texts)[0]
 
     def delete(
         self,
@@ -148,7 +146,7 @@ class Memory(Recorder):
                     memories.forget(folder)
                     judging.forget(folder)
                 if not self._keep_vectors:
-                    self._store.remove([text_hash(text) for text in before - texts()])
+                    self._vectors.store.remove([text_hash(text) for text in before - texts()])
 
             deleted = self.history.delete(
                 since=since,

@@ -106,7 +106,7 @@ class Door:
         """A generation begins: nothing of ours stays in graphics memory. Waits for a batch in flight."""
         opened = self.keeper.opened
         if opened is not None:
-            opened.make_way()
+            opened.encoders.make_way()
 
     def context(self) -> Context:
         """What the API and the tab work with."""

@@ -123,7 +123,7 @@ def test_half_a_replay_is_no_verdict(recommender: Recommender) -> None:
     answers = iter([False] * 20 + [True])
     found = recommender.judge(lambda: next(answers, False))
     assert not found.verdict.used and recommender._judge.judged() == PASSED
-    assert recommender._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
+    assert recommender.ranking.personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
 
 
 # On file
@@ -165,16 +165,16 @@ def test_it_is_judged_again_when_the_history_grew_or_the_shared_weights_changed(
 def test_a_verdict_on_file_ranks_in_the_next_process(roots: Path, tmp_path: Path) -> None:
     with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as first:
         judging.save(PASSED, first.memory.folder)
-        assert first._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
+        assert first.ranking.personal._weights.tolist() == personal.vector(SHIPPED).tolist()
     with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as second:
-        assert second._personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
+        assert second.ranking.personal._weights.tolist() == personal.vector({"used": 9.0}).tolist()
         judging.forget(second.memory.folder)
         second._judge_if_due()
-        assert second._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
+        assert second.ranking.personal._weights.tolist() == personal.vector(SHIPPED).tolist()
 
 
 def test_with_the_history_off_the_verdict_rests(roots: Path, tmp_path: Path) -> None:
     with Recommender.open([roots], tmp_path / "data", settings=replace(WORDS_ONLY, history=False)) as off:
         judging.save(PASSED, off.memory.folder)
         off._judge_if_due()
-        assert off._personal._weights.tolist() == personal.vector(SHIPPED).tolist()
+        assert off.ranking.personal._weights.tolist() == personal.vector(SHIPPED).tolist()

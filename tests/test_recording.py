@@ -73,7 +73,7 @@ def test_users_of_one_data_folder_know_nothing_of_each_other(open_as: Open, tmp_
     assert ask(anna)[0] == "delta" and "bravo" not in ask(anna)
     assert ask(bert) == cold
     history = bert.memory.history
-    assert (history.past(), history.events(), history.impressions()) == ([], [], {})
+    assert (history.past(), history.events(), history.impressions_of(range(999))) == ([], [], {})
     assert (history.opinions(), history.hidden(), history.usage()) == ({}, frozenset(), [])
     derived = left_of(tmp_path / "data" / "index", "xyzzy")
     assert derived and {path.parent.parent.name for path in derived} == {anna.memory.folder.name}
@@ -181,7 +181,7 @@ def test_an_answer_is_kept_by_catalogue_ids(open_as: Open) -> None:
     answer = here.recommend(replace(query, min_score=0.0, base_model=None), 2)
     number = here.memory.record_shown(query, answer, at=5.0)
     assert number is not None
-    shown = here.memory.history.impressions()[number]
+    shown = here.memory.history.impressions_of(range(999))[number]
     assert [one.lora for one in shown.shown] == [one.id for one in answer.suggestions] and len(shown.shown) == 2
     assert [one.score for one in shown.shown] == [one.score for one in answer.suggestions]
     assert (shown.at, shown.prompt, shown.base_model) == (5.0, "neon", "SDXL")
@@ -199,7 +199,7 @@ def test_the_chance_of_being_shown_is_kept(open_as: Open) -> None:
     first: Suggestion = here.recommend(Query(prompt="neon", min_score=0.0), 1).suggestions[0]
     answer = Suggestions(suggestions=(replace(first, propensity=0.25),), abstained=False, took_ms=0.0, stage="lexical")
     number = here.memory.record_shown(Query(prompt="x"), answer)
-    assert here.memory.history.impressions()[number or 0].shown[0].propensity == 0.25
+    assert here.memory.history.impressions_of(range(999))[number or 0].shown[0].propensity == 0.25
 
 
 def test_events_point_to_the_answer_and_wishes_count_at_once(open_as: Open, monkeypatch: pytest.MonkeyPatch) -> None:

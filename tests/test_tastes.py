@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.recommender import Recommender
 from lorarec.types import Active, Query, Suggestion
+from waiting import wait_for
 from words_only import WORDS_ONLY
 
 CITY = ("alpha", "bravo", "charlie", "delta")
@@ -265,7 +266,4 @@ def test_another_process_records_and_this_one_learns(
         there.refresh()
         for seed in range(9):
             there.memory.record_generation(made("neon city", ["kilo"], seed))
-        until = time.monotonic() + 20
-        while names(asked(here, "neon city"))[0] != "kilo" and time.monotonic() < until:
-            time.sleep(0.05)
-        assert names(asked(here, "neon city"))[0] == "kilo"
+        wait_for(lambda: names(asked(here, "neon city"))[0] == "kilo", 20)

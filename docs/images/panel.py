@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "hosts")]
 
 import chromium  # noqa: E402
 from lorarec import sample  # noqa: E402 - of this repository, installed or not
+from waiting import wait_for  # noqa: E402
 
 PROMPT = "a knight in armor, oil painting of a castle, a red dragon in the sky"
 LARGEST = 60_000  # bytes of a picture in docs/images
@@ -202,7 +203,7 @@ class _serving:
         page = self._browser.page(url)
         page.wait("document.querySelector('.lr-panel')?.dataset.phase === 'empty'", 60)
         full = f"fetch('{url}lorarec/v1/index').then((answer) => answer.json()).then((index) => index.stage)"
-        chromium.wait_for(lambda: page.run(full) == "full", 120, "the index has vectors")
+        wait_for(lambda: page.run(full) == "full", 120, "the index has vectors")
         page.close()
         return self._browser, url
 

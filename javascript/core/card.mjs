@@ -45,6 +45,7 @@ export class CardView {
     this.chosen = null;
     /** @type {Map<string, boolean>} */
     this.words = new Map();
+    this.fits = true;
     this._around = { previews, adjustable, tags, halves };
     this._say = say;
     this._actions = actions;
@@ -53,7 +54,7 @@ export class CardView {
     this._name = make("h3.lr-name");
     this._head = make("div.lr-head", {}, this._name);
     this.element = make("li.lr-card", { "data-id": card.id }, this._head);
-    this.update(card, suggestion, null);
+    this.update(card, suggestion, null, true);
   }
 
   /** @returns {number} the strength to insert with */
@@ -71,12 +72,15 @@ export class CardView {
   /**
    * Take what a newer answer says; what the user chose on the card stays. `draw` shows it.
    * @param {Card} card @param {Suggestion} suggestion @param {{name: string, strength: number} | null} inUse
+   * @param {boolean} fits whether it reaches the least fit
    */
-  update(card, suggestion, inUse) {
+  update(card, suggestion, inUse, fits) {
     const before = this.inUse;
     this.card = card;
     this.suggestion = suggestion;
     this.inUse = inUse;
+    this.fits = fits;
+    this.element.classList.toggle("lr-hardly", !fits);
     if (inUse && before && inUse.strength !== before.strength) this.chosen = null;
     if (changed(this._name, card.name)) fill(this._name, card.name);
   }
@@ -102,7 +106,7 @@ export class CardView {
     this._pair = make("span.lr-badge", {}, say("pair"));
     this._fill = make("span.lr-bar-fill");
     this._percent = make("span.lr-percent");
-    this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, title: say("fitHelp") }, make("span.lr-bar", {}, this._fill), this._percent);
+    this._score = make("div.lr-score", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, make("span.lr-bar", {}, this._fill), this._percent);
     this._reasons = make("ul.lr-reasons", { "aria-label": say("reasons") });
     this._chips = make("div.lr-chips", { role: "group", "aria-label": say("triggerWords"), title: say("triggerHelp") });
     this._slider = make("input.lr-slider", { type: "range", step: 0.05, oninput: () => this._slide(), onchange: () => this._settle() });
@@ -163,10 +167,12 @@ export class CardView {
 
   _drawScore() {
     const { score } = this.suggestion;
-    if (!changed(this._score, score)) return;
+    if (!changed(this._score, score, this.fits)) return;
     const text = percent(score);
     this._score.setAttribute("aria-valuenow", Math.round(score * 100));
-    this._score.setAttribute("aria-label", this._say("fit", { score: text }));
+    const told = this._say(this.fits ? "fit" : "hardly", { score: text });
+    this._score.setAttribute("aria-label", told);
+    this._score.title = this.fits ? this._say("fitHelp") : told;
     this._fill.style.width = `${Math.max(2, score * 100)}%`;
     fill(this._percent, text);
   }

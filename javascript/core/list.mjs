@@ -9,7 +9,7 @@ const NEAR = "400px"; // two rows of cards
 
 /** @typedef {import("./types.mjs").Card} Card */
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
-/** @typedef {{card: Card, suggestion: Suggestion}} Entry */
+/** @typedef {{card: Card, suggestion: Suggestion, fits: boolean}} Entry */
 /** @typedef {(suggestion: Suggestion) => {name: string, strength: number} | null} InUse what is in use of it */
 
 export class CardList {
@@ -125,7 +125,7 @@ export class CardList {
       this._sight.observe(view.element);
     }
     const suggestion = entry?.suggestion ?? view.suggestion;
-    view.update(entry?.card ?? view.card, suggestion, this._inUse(suggestion));
+    view.update(entry?.card ?? view.card, suggestion, this._inUse(suggestion), entry?.fits ?? view.fits);
     return view;
   }
 

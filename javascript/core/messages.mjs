@@ -2,7 +2,7 @@
 
 import { ApiError } from "./client.mjs";
 import { changed, fill, make } from "./dom.mjs";
-import { working } from "./state.mjs";
+import { percent, working } from "./state.mjs";
 
 /** @typedef {import("./texts.mjs").Say} Say */
 /** @typedef {import("./types.mjs").Index} Index */
@@ -18,10 +18,13 @@ export function sentence(error, say) {
  * The line above the cards.
  * @param {Say} say @param {ReturnType<typeof import("./state.mjs").sceneOf>} scene @param {import("./state.mjs").Similar | null} similar
  */
-export function summaryOf(say, { phase, count }, similar) {
+export function summaryOf(say, { phase, count, entries, least }, similar) {
   if (similar) return say("similarTo", { name: similar.card.name });
-  if (phase === "nothing") return say("nothing");
-  return phase === "ready" ? say(count === 1 ? "foundOne" : "found", { count }) : "";
+  const more = entries.length - count;
+  if (phase === "nothing" || (phase === "ready" && !count && more)) return say("nothing");
+  if (phase !== "ready") return "";
+  const found = say(count === 1 ? "foundOne" : "found", { count });
+  return more ? say("foundMore", { found, more, least: percent(least) }) : found;
 }
 
 /**

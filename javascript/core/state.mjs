@@ -6,7 +6,7 @@
 /** @typedef {import("./types.mjs").Suggestion} Suggestion */
 /** @typedef {import("./types.mjs").Safety} Safety */
 
-const LEAST = 0.001; // a lower share fits so little that the LoRA only fills the number that was asked for
+const LEAST = 0.001; // a lower share is no fit, whatever the least is set to
 
 /** @type {Safety[]} */
 export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
@@ -46,8 +46,8 @@ export function phaseOf({ prompt, auto, error, index, answer }) {
  * @param {Similar | null} now.similar
  * @param {Set<string>} now.dismissed ids
  * @returns {{phase: Phase | "similar", error: Error | null, answer: Answer | null,
- *   entries: {card: Card, suggestion: Suggestion}[], count: number}} `entries` are the cards of `answer` to show, `count` says
- *   how many of them are worth the name
+ *   entries: {card: Card, suggestion: Suggestion, fits: boolean}[], count: number, least: number}} `entries` are the cards of
+ *   `answer` to show. The first `count` of them reach the least fit; the others only fill the number that was asked for
  */
 export function sceneOf({ prompt, question, server, options, similar, dismissed }) {
   // What is on screen stays when the index cannot be looked at: the next question will tell.
@@ -56,11 +56,13 @@ export function sceneOf({ prompt, question, server, options, similar, dismissed 
   const phase = similar ? "similar" : own;
   const answer = similar?.answer ?? (["ready", "nothing"].includes(phase) ? question.answer : null);
   const cards = answer?.cards ?? {};
+  const least = Math.max(answer?.least ?? 0, LEAST);
   const entries = (answer?.suggestions ?? [])
-    .map((suggestion) => ({ card: cards[suggestion.id], suggestion }))
+    .map((suggestion) => ({ card: cards[suggestion.id], suggestion, fits: Boolean(similar) || suggestion.score >= least }))
     .filter(({ card }) => !dismissed.has(card.id) && (similar || !card.hidden))
-    .filter(({ card }) => options.cover !== "exclude" || !covered(card.safety, options.blur));
-  return { phase, error, answer, entries, count: entries.filter(({ suggestion }) => suggestion.score >= LEAST).length };
+    .filter(({ card }) => options.cover !== "exclude" || !covered(card.safety, options.blur))
+    .sort((one, other) => Number(other.fits) - Number(one.fits)); // what is tried out may stand behind what hardly fits
+  return { phase, error, answer, entries, count: entries.filter(({ fits }) => fits).length, least };
 }
 
 /** @param {import("./types.mjs").Job | null | undefined} job @returns {boolean} whether it goes on or is about to */

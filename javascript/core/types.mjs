@@ -41,6 +41,7 @@
  * @typedef {object} Answer
  * @property {Suggestion[]} suggestions
  * @property {boolean} abstained
+ * @property {number=} least score from which a LoRA counts as fitting
  * @property {string} stage
  * @property {string[]} notes
  * @property {Record<string, Card>} cards

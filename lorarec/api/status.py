@@ -83,7 +83,7 @@ def health(context: Context, _: Nothing) -> Health:
 def statistics(context: Context, _: Nothing) -> Statistics:
     """Latency, cache, index and encoders."""
     recommender = context.recommender()
-    models = recommender.residents
+    models = recommender.encoders.residents()
     loaded = {one.name for one in models if one.loaded}
     return Statistics(
         uptime=round(time.time() - context.started, 1),
@@ -100,7 +100,7 @@ def statistics(context: Context, _: Nothing) -> Statistics:
         ),
         encoders=tuple(
             EncoderUse(lens=lens, model=model, loaded=model in loaded, device="cpu")
-            for lens, model in recommender.encoder_ids.items()
+            for lens, model in recommender.encoders.model_ids().items()
         ),
         models=models,
     )
@@ -108,11 +108,11 @@ def statistics(context: Context, _: Nothing) -> Statistics:
 
 def unload(context: Context, wanted: Unload) -> Unloaded:
     """Unload models; those in use go when that ends, and are loaded again when they are needed."""
-    recommender = context.recommender()
-    if wanted.model and wanted.model not in {one.name for one in recommender.residents}:
+    encoders = context.recommender().encoders
+    if wanted.model and wanted.model not in {one.name for one in encoders.residents()}:
         raise UsageError(f"there is no model {wanted.model!r}; GET /statistics lists them")
-    freed = recommender.unload_encoders(wanted.model)
-    return Unloaded(freed=freed, models=recommender.residents)
+    freed = encoders.unload(wanted.model)
+    return Unloaded(freed=freed, models=encoders.residents())
 
 
 def _bytes(folder: Path) -> int:

@@ -84,12 +84,13 @@ class InUse(Struct, frozen=True, kw_only=True):
 class Answer(Suggestions, frozen=True, kw_only=True):
     """Suggestions with what cards show of them.
 
-    All but the last three fields are those of `lorarec suggest --json`; ``signals`` are empty unless asked for.
+    All but the last four fields are those of `lorarec suggest --json`; ``signals`` are empty unless asked for.
     """
 
     cards: dict[str, Card]  # by id: of everything suggested and in use
     active: tuple[InUse, ...]  # of the request and of tags in the prompt
     version: str  # of the index that answered
+    least: float  # score from which a LoRA counts as fitting; 0 of similar ones, where nothing has to fit
 
 
 class SimilarQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,7 +127,8 @@ def suggest(context: Context, ask: Ask) -> Answer:
     with context.turns.turn(question):
         begun = time.perf_counter()
         found = recommender.recommend(query, ask.top)
-        answer = _answer(context, recommender, found, _in_use(recommender, query), ask.signals)
+        least = recommender.settings.min_score if ask.min_score is None else ask.min_score
+        answer = _answer(context, recommender, found, _in_use(recommender, query), ask.signals, least)
         context.latency.add((time.perf_counter() - begun) * 1000)
     if answer.stage == recommender.stage:  # not one by words because an encoder could not be had for the moment
         context.answers.put(key, answer)
@@ -137,22 +139,29 @@ def similar(context: Context, id: str, query: SimilarQuery) -> Answer:
     """Suggest LoRAs like one."""
     recommender = context.recommender()
     lora = context.lora(id)
-    return _answer(context, recommender, recommender.similar(lora.id, query.top), (), query.signals)
+    return _answer(context, recommender, recommender.similar(lora.id, query.top), (), query.signals, 0.0)
 
 
 def embed(context: Context, texts: Texts) -> Embedded:
     """Encode texts. Nothing of them is kept."""
-    recommender = context.recommender()
-    vectors = [getattr(recommender.encode(read(Query(prompt=text))), texts.lens) for text in texts.texts]
+    from ..asking import encode
+
+    encoders = context.recommender().encoders
+    vectors = [getattr(encode(read(Query(prompt=text)), encoders), texts.lens) for text in texts.texts]
     return Embedded(
-        model=recommender.encoder_ids[texts.lens],
+        model=encoders.model_ids()[texts.lens],
         dim=len(vectors[0]),
         vectors=tuple(tuple(round(float(value), 7) for value in vector) for vector in vectors),
     )
 
 
 def _answer(
-    context: Context, recommender: Recommender, found: Suggestions, active: tuple[InUse, ...], signals: bool
+    context: Context,
+    recommender: Recommender,
+    found: Suggestions,
+    active: tuple[InUse, ...],
+    signals: bool,
+    least: float,
 ) -> Answer:
     if not signals:
         found = replace(found, suggestions=tuple(replace(one, signals={}) for one in found.suggestions))
@@ -164,6 +173,7 @@ def _answer(
         cards={id_: card(recommender, recommender.find(id_), wishes) for id_ in ids},
         active=active,
         version=recommender.version,
+        least=least,
     )
 
 

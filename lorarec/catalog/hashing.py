@@ -12,9 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ..errors import BadFile
-from ..meter import Meter, Stopped
+from ..meter import Meter
 from ..paths import SAFETENSORS, printable
-from ..types import Cancelled, ProgressSink, ScanProblem
+from ..types import ProgressSink, ScanProblem
 from .ledger import Hashes, Known
 from .store import Catalog
 
@@ -29,16 +29,16 @@ class HashReport(Struct, frozen=True):
     hashed: int
     waiting: int  # still without hashes
     problems: tuple[ScanProblem, ...]
-    cancelled: bool
 
 
-def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: Cancelled | None = None) -> HashReport:
+def hash_all(catalog: Catalog, progress: ProgressSink | None = None) -> HashReport:
     """Hash every present file that has no hashes of its present state; a later call goes on where this one ended.
+
+    What was hashed is stored also when it is interrupted, by Ctrl-C or by what ``progress`` raises.
 
     Args:
         catalog: read and written.
-        progress: told of stage "hash"; the time left is reckoned by bytes.
-        cancelled: asked every few megabytes.
+        progress: told of stage "hash" every few megabytes; the time left is reckoned by bytes.
 
     Raises:
         StorageError: the database fails.
@@ -49,13 +49,10 @@ def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: 
     problems: list[ScanProblem] = []
     results: dict[int, Hashes] = {}
     hashed = behind = stored = 0
-    stopped = False
 
     def pulse(count: int) -> None:
         nonlocal behind
         behind += count
-        if cancelled and cancelled():
-            raise Stopped
         meter.step(0, share=min(behind / whole, 1.0))
 
     try:
@@ -69,12 +66,11 @@ def hash_all(catalog: Catalog, progress: ProgressSink | None = None, cancelled: 
             if behind - stored >= COMMIT_BYTES and results:
                 catalog.ledger.put_hashes(results)
                 results, stored = {}, behind
-    except Stopped:
-        stopped = True
-    if results:
-        catalog.ledger.put_hashes(results)
+    finally:
+        if results:
+            catalog.ledger.put_hashes(results)
     meter.finish()
-    return HashReport(hashed, len(waiting) - hashed, tuple(problems), stopped)
+    return HashReport(hashed, len(waiting) - hashed, tuple(problems))
 
 
 def hash_file(path: Path, pulse: Callable[[int], None] | None = None) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from .header import Header
 
 
 class _Entry(Struct):
+    """A tensor; also the metadata object, which decodes as one without a shape, since unknown fields are ignored."""
+
     shape: tuple[int, ...] = ()
 
 
@@ -47,7 +49,7 @@ _Z_BLOCK = re.compile(r"^layers[._]\d{1,3}[._](?:attention|feed_forward)")
 def inspect(header: Header) -> TensorFacts:
     """Judge a LoRA by its tensor names and shapes. Never raises; an odd header says nothing."""
     try:
-        shapes = {name: entry.shape for name, entry in _ENTRIES.decode(_without_metadata(header)).items()}
+        shapes = {name: entry.shape for name, entry in _ENTRIES.decode(header.raw).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         shapes = _tolerant(header.raw)
     if not shapes:
@@ -56,11 +58,6 @@ def inspect(header: Header) -> TensorFacts:
     downs = {name: shape for name, shape in named.items() if _DOWN.search(name) and len(shape) >= 2}
     base, probability, evidence = _base(list(shapes), named, downs)
     return TensorFacts(base, probability, evidence, _rank(downs), _network(named))
-
-
-def _without_metadata(header: Header) -> bytes:
-    # `_Entry` ignores unknown fields, so the metadata object decodes as an entry without a shape.
-    return header.raw
 
 
 def _tolerant(raw: bytes) -> dict[str, tuple[int, ...]]:

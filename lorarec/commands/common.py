@@ -84,7 +84,7 @@ def bring_up_to_date(recommender: Recommender, refresh: bool = True) -> ScanRepo
     if refresh:
         with progress() as meter:
             report = recommender.refresh(meter)
-    recommender.prepare_encoders()
+    recommender.encoders.prepare()
     remarks(recommender.notices)
     if recommender.stage == "empty":
         if report is None:

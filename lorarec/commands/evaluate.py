@@ -103,8 +103,8 @@ def simulated_users(bench: Bench, laid: Laid) -> list[User]:
     rows = usable(bench)
     ids = tuple(dict.fromkeys(label.id for row in rows for label in row.loras))
     with laid.open(Setup("used", ids)) as opened:
-        prompts = opened.recommender.embed([clean(row.prompt) for row in rows], opened.meter)
-        depicted = opened.recommender.embed(opened.texts(ids), opened.meter)
+        prompts = opened.recommender.vectors.embed([clean(row.prompt) for row in rows], opened.meter)
+        depicted = opened.recommender.vectors.embed(opened.texts(ids), opened.meter)
     tastes = points(rows, prompts, dict(zip(ids, depicted, strict=True)))
     return simulate(bench, tastes, lambda points, k, dice: assign(points, kmeans(points, k, dice)))
 

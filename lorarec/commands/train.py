@@ -159,9 +159,9 @@ def _write_blend(
 
     lists = samples(
         source,
-        recommender.fetch,
-        recommender.encoder_ids,
-        recommender.pipeline_of,
+        recommender.vectors.fetch,
+        recommender.encoders.model_ids(),
+        recommender.ranking.over,
         encode,
         shuffles=args.shuffles,
         sizes=(300, 1000),
@@ -184,7 +184,7 @@ def _write_blend(
         recipe=recipe,
         shuffles=args.shuffles,
         seed=args.seed,
-        encoder=recommender.encoder_ids.get("semantic", ""),
+        encoder=recommender.encoders.model_ids().get("semantic", ""),
     )
     model = blend.Model(features, net, calibration, folds, provenance)
     (out / blend.FILE).write_bytes(msgspec.json.encode(model) + b"\n")
@@ -218,10 +218,10 @@ def _write_personal(
     data = choices(
         people,
         fold_of(bench),
-        recommender.fetch,
-        recommender.embed,
-        recommender.encoder_ids,
-        recommender.pipeline_of,
+        recommender.vectors.fetch,
+        recommender.vectors.embed,
+        recommender.encoders.model_ids(),
+        recommender.ranking.over,
         _Encode(recommender),
         score,
         tick=lambda done: _say(f"people {done}/{len(people)}, {time.monotonic() - begun:.0f} s"),
@@ -245,8 +245,8 @@ def _simulated(bench: Bench, loras: dict[str, Any], recommender: Recommender, ar
 
     rows = users.usable(bench)
     ids = list(dict.fromkeys(one.id for row in rows for one in row.loras))
-    depicted = recommender.embed([texts_of(loras[id_]).semantic for id_ in ids])
-    prompts = recommender.embed([clean(row.prompt) for row in rows])
+    depicted = recommender.vectors.embed([texts_of(loras[id_]).semantic for id_ in ids])
+    prompts = recommender.vectors.embed([clean(row.prompt) for row in rows])
     vectors = users.points(rows, prompts, dict(zip(ids, depicted, strict=True)))
     people = []
     for shuffle in range(args.shuffles):
@@ -295,18 +295,19 @@ class _Encode:
     """Encodes prompts once; kept as float16, for a corpus has many."""
 
     def __init__(self, recommender: Recommender) -> None:
-        self._recommender = recommender
+        self._encoders = recommender.encoders
         self._known: dict[str, tuple[Any, ...]] = {}
 
     def __call__(self, prompt: ReadPrompt) -> QueryVectors | None:
         import numpy as np
 
+        from ..asking import encode
         from ..index.retrieve import QueryVectors
 
         if not prompt.text:
             return None
         if prompt.text not in self._known:
-            vectors = self._recommender.encode(prompt)
+            vectors = encode(prompt, self._encoders)
             parts = (vectors.semantic, vectors.artistic, vectors.technical, vectors.chunks)
             self._known[prompt.text] = tuple(part.astype(np.float16) for part in parts)
         parts = tuple(part.astype(np.float32) for part in self._known[prompt.text])

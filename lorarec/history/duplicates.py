@@ -13,14 +13,20 @@ LEAST_USES = 3  # of a file before its unused copies count as spare
 
 def with_copies(loras: Sequence[Lora], groups: Sequence[int]) -> list[int]:
     """Version groups, joined where files have the same content. Any numbers may name the groups."""
-    joined = list(groups)
-    first: dict[str, int] = {}
-    for row, lora in enumerate(loras):
+    joined_to: dict[int, int] = {}  # a group -> one that it belongs to
+
+    def whole(group: int) -> int:
+        while (above := joined_to.get(group, group)) != group:
+            joined_to[group] = group = joined_to.get(above, above)  # the next way is half as long
+        return group
+
+    first: dict[str, int] = {}  # group of the first file of each content
+    for lora, group in zip(loras, groups, strict=True):
         if lora.fingerprint:
-            keep, old = joined[first.setdefault(lora.fingerprint, row)], joined[row]
-            if keep != old:
-                joined = [keep if group == old else group for group in joined]
-    return joined
+            keep, other = whole(first.setdefault(lora.fingerprint, group)), whole(group)
+            if keep != other:
+                joined_to[other] = keep
+    return [whole(group) for group in groups]
 
 
 def duplicates(

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..history_types import PastGeneration
+from ..paths import without_extension
 from ..types import Lora
 from . import couse, patterns
 from . import favourites as favourites_
@@ -139,8 +140,7 @@ class _Names:
 
 
 def _stem(name: str) -> str:
-    file = name.replace("\\", "/").rpartition("/")[2]
-    return file.removesuffix(".safetensors") or name
+    return without_extension(name.replace("\\", "/").rpartition("/")[2]) or name
 
 
 def _totals(activity: Activity, loras: Sequence[Lora], ever: Collection[str]) -> Totals:

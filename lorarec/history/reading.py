@@ -151,19 +151,16 @@ def _images(connection: Connection, generations: Select[Any], *outcomes: Outcome
 def events(
     connection: sqlite3.Connection,
     user: str | None,
-    since: float | None = None,
-    until: float | None = None,
     lora: str | None = None,
     kinds: Collection[EventKind] | None = None,
     limit: int | None = None,
 ) -> list[Event]:
     """Events in the order they were recorded; of more than ``limit`` the newest."""
     where: list[str] = ["user = ?"]
-    values: list[str | float | None] = [user]
-    for condition, value in (("at >= ?", since), ("at < ?", until), ("lora = ?", lora)):
-        if value is not None:
-            where.append(condition)
-            values.append(value)
+    values: list[str | int | None] = [user]
+    if lora is not None:
+        where.append("lora = ?")
+        values.append(lora)
     if kinds is not None:
         where.append(_one_of("what", kinds))
         values += [kind.value for kind in kinds]
@@ -189,21 +186,6 @@ def events(
 def _one_of(column: str, kinds: Collection[EventKind]) -> str:
     """Condition: a column holds one of these kinds, which are to be its values."""
     return f"{column} IN ({', '.join('?' * len(kinds))})"
-
-
-def impressions(
-    connection: Connection,
-    user: str | None,
-    since: float | None = None,
-    until: float | None = None,
-    limit: int | None = None,
-) -> dict[int, Impression]:
-    """``{id: answer}``, oldest first; of more than ``limit`` the newest."""
-    import sqlalchemy as sa
-
-    c = tables().impression.c
-    chosen = sa.select(c.id).where(c.user == user, *within(c.at, since, until))
-    return _impressions(connection, chosen.order_by(c.at.desc(), c.id.desc()).limit(limit))
 
 
 def prompts_of_all(connection: Connection) -> list[str]:

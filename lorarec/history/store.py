@@ -205,25 +205,16 @@ class History:
     def events(
         self,
         *,
-        since: float | None = None,
-        until: float | None = None,
         lora: str | None = None,
         kinds: Collection[EventKind] | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """Events of a period, about a LoRA, of some kinds, in the order they were recorded.
+        """Events about a LoRA, of some kinds, in the order they were recorded.
 
         Of more than ``limit`` the newest. The order is not that of their times: a clock can be set back.
         """
         with self._database.peek() as connection:
-            return reading.events(connection, self._user, since, until, lora, kinds, limit)
-
-    def impressions(
-        self, *, since: float | None = None, until: float | None = None, limit: int | None = None
-    ) -> dict[int, Impression]:
-        """Answers shown in a period by id, oldest first. Of more than ``limit`` the newest."""
-        with self._database.read() as connection:
-            return reading.impressions(connection, self._user, since, until, limit)
+            return reading.events(connection, self._user, lora, kinds, limit)
 
     def prompts_of_all(self) -> list[str]:
         """Every prompt that anything was made with, whoever made it: to know what is in use, not to be shown."""

@@ -36,13 +36,12 @@ class ParsedPrompt(Struct, frozen=True):
     text: str  # all chunks joined by ", ": what an encoder reads
     chunks: tuple[Chunk, ...]
     loras: tuple[tuple[str, float], ...]  # named by <lora:...> and its relatives
-    embeddings: tuple[str, ...]
 
 
 _COMMENT = re.compile(r"^[ \t]*#(?=\s)[^\n]*|(?:^|(?<=\s))//[^\n]*", re.M)
 _NETWORK = re.compile(r"<([^<>:]{2,40}):([^<>]*)>")
 _NETWORK_KIND = re.compile(r"[a-z_]{2,16}")
-_EMBEDDING = re.compile(r"\bembedding:\s*([^\s,()\[\]{}<>:]+)(?::-?\d*\.?\d+)?", re.I)
+_EMBEDDING = re.compile(r"\bembedding:\s*[^\s,()\[\]{}<>:]+(?::-?\d*\.?\d+)?", re.I)
 _WILDCARD = re.compile(r"__[\w\-/*.]+?__")
 _KEYWORD = re.compile(
     r"(?::\s{0,2}-?\d{0,4}\.?\d{1,4}\s{0,8})?"  # AND takes a weight: "a cat :1.2 AND a dog"
@@ -63,7 +62,6 @@ def parse(prompt: str) -> ParsedPrompt:
     text = text.encode("utf-8", "ignore").decode("utf-8")
     text = _COMMENT.sub("\n", _drop_block_comments(text))
     loras: list[tuple[str, float]] = []
-    embeddings: list[str] = []
 
     def network(match: re.Match[str]) -> str:
         kind = match[1].strip().lower()
@@ -73,12 +71,8 @@ def parse(prompt: str) -> ParsedPrompt:
             loras.append((tag.name, 1.0 if tag.strength is None else tag.strength))
         return ","
 
-    def embedding(match: re.Match[str]) -> str:
-        embeddings.append(match[1])
-        return " "
-
     text = _NETWORK.sub(network, text)
-    text = _EMBEDDING.sub(embedding, text)
+    text = _EMBEDDING.sub(" ", text)
     text = _WILDCARD.sub(" ", text)
     text = _KEYWORD.sub(",", text)
     for escaped, mark in _ESCAPED.items():
@@ -93,7 +87,7 @@ def parse(prompt: str) -> ParsedPrompt:
         chunks.append(Chunk(clean, round(weight, 4), at, at + len(clean)))
         parts.append(clean)
         at += len(clean) + 2
-    return ParsedPrompt(", ".join(parts), tuple(chunks), tuple(loras), tuple(embeddings))
+    return ParsedPrompt(", ".join(parts), tuple(chunks), tuple(loras))
 
 
 def _number(text: str) -> float | None:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from lorarec.settings import load
+from waiting import wait_for
 
 NAME = "owner/tiny"
 ELSEWHERE = "192.168.1.7"
-
-
-def until(condition, seconds=30.0):
-    """Wait for a condition; fails if it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def lacking(start, mini_library, data, hub):
 
 
 def ended(client):
-    until(lambda: client.get("/jobs/encoder")["state"] in ("done", "failed", "cancelled"))
+    wait_for(lambda: client.get("/jobs/encoder")["state"] in ("done", "failed", "cancelled"))
     return client.get("/jobs/encoder")
 
 
@@ -67,7 +59,7 @@ def test_fetching_it_encodes_the_index_and_swaps_it_in(lacking, hub):
     assert (job["state"], job["error"], job["report"]) == ("done", "", {"models": [NAME]})
     total = sum(len(data) for data in hub.files.values())
     assert (job["progress"]["stage"], job["progress"]["done"], job["progress"]["total"]) == ("download", total, total)
-    until(lambda: lacking.get("/index")["stage"] == "full")
+    wait_for(lambda: lacking.get("/index")["stage"] == "full")
     assert lacking.get("/encoder")["missing"] == []
     assert {one["lens"] for one in lacking.get("/statistics")["encoders"]} == {"semantic", "artistic", "technical"}
     answer = lacking.post("/suggestions", {"prompt": "a fox in the snow"})
@@ -79,7 +71,7 @@ def test_fetching_it_encodes_the_index_and_swaps_it_in(lacking, hub):
 def test_it_can_be_stopped_and_goes_on_later(lacking, hub):
     hub.flowing.clear()
     lacking.post("/jobs/encoder", status=202)
-    until(lambda: (lacking.get("/jobs/encoder")["progress"] or {"done": 0})["done"] > 0)
+    wait_for(lambda: (lacking.get("/jobs/encoder")["progress"] or {"done": 0})["done"] > 0)
     progress = lacking.get("/jobs/encoder")["progress"]
     assert 0 < progress["done"] < progress["total"]
     lacking.post("/jobs/encoder/cancel")
@@ -109,7 +101,7 @@ def test_what_is_here_already_is_taken_up(lacking, hub, data):
     asked = len(hub.requests)
     lacking.post("/jobs/encoder", status=202)
     assert ended(lacking)["state"] == "done" and len(hub.requests) == asked
-    until(lambda: lacking.get("/index")["stage"] == "full")
+    wait_for(lambda: lacking.get("/index")["stage"] == "full")
 
 
 def test_a_folder_cannot_be_fetched(start, mini_library, data, tmp_path):

@@ -14,6 +14,7 @@ from lorarec.api import connection as connection_module
 from lorarec.api.guard import Bearer, Guard, Hosts
 from lorarec.api.server import Server
 from lorarec.api.wire import MAX_BODY, PREFIX
+from waiting import wait_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -158,10 +159,7 @@ def test_events_come_as_they_happen(running, client):
         client.recommender.refresh()
         while b'"found":6' not in said:
             said += raw.recv(65536)
-    deadline = time.monotonic() + 5  # the place of a listener who hung up is free again
-    while client.api.context.streams._value < 16:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: client.api.context.streams._value == 16, why="the place of a listener who hung up is free again")
 
 
 # Who may ask, at the real thing
@@ -304,12 +302,8 @@ def test_a_client_that_does_not_read_is_given_up(running, monkeypatch, client, m
     with running.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.sendall(f"GET {PREFIX}/history/export HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        deadline = time.monotonic() + 10
-        while running.server._busy == 0 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        while running.server._busy and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert running.server._busy == 0
+        wait_for(lambda: running.server._busy, why="it is being answered")
+        wait_for(lambda: running.server._busy == 0)
 
 
 def test_clients_that_vanish_leave_nothing_behind(running):
@@ -317,10 +311,7 @@ def test_clients_that_vanish_leave_nothing_behind(running):
         raw = running.socket()
         raw.sendall(text)
         raw.close()
-    deadline = time.monotonic() + 5
-    while (running.server._busy or running.server._idle) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert (running.server._busy, running.server._idle) == (0, {})
+    wait_for(lambda: (running.server._busy, running.server._idle) == (0, {}))
 
 
 def test_a_new_connection_takes_the_place_of_an_idle_one(client, monkeypatch):

@@ -97,7 +97,9 @@ def test_every_field_reaches_the_query():
 def test_dials_count(client):
     roles = {one["role"] for one in client.post("/suggestions", {"prompt": "a", "roles": ["style"]})["suggestions"]}
     assert roles == {"style"}
-    assert client.post("/suggestions", {**ASK, "min_score": 1.0})["abstained"] is True
+    strict = client.post("/suggestions", {**ASK, "min_score": 1.0})
+    assert strict["abstained"] is True and strict["least"] == 1.0
+    assert client.post("/suggestions", ASK)["least"] == client.recommender.settings.min_score
     assert len(client.post("/suggestions", {**ASK, "top": 2})["suggestions"]) == 2
 
 

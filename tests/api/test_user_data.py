@@ -86,7 +86,7 @@ def test_an_answer_that_was_seen_and_what_came_of_it(client):
     best = answer["suggestions"][0]["id"]
     client.post("/events", {"kind": "insert", "lora": best, "impression": stored["number"]})
     history = client.recommender.memory.history
-    [(number, impression)] = history.impressions().items()
+    [(number, impression)] = history.impressions_of(range(999)).items()
     assert number == stored["number"] and [one.lora for one in impression.shown] == [one["id"] for one in shown]
     assert impression.base_model == "SDXL" and impression.active == (client.id("raincoat"),)
     assert history.events()[0].impression == number
@@ -311,10 +311,10 @@ def test_statistics(client):
 
 def test_models_in_memory_are_shown_and_can_be_unloaded(client):
     assert client.get("/statistics")["models"] == []
-    client.recommender.register(Head(name="previews", open=lambda: "a model", size=1_000_000))
+    client.recommender.encoders.register(Head(name="previews", open=lambda: "a model", size=1_000_000))
     [shown] = client.get("/statistics")["models"]
     assert not shown["loaded"] and shown["since"] is None and shown["bytes"] == 0
-    with client.recommender._encoders.lend("previews"):
+    with client.recommender.encoders.lend("previews"):
         [shown] = client.get("/statistics")["models"]
         assert shown["loaded"] and shown["lent"] == 1 and shown["idle"] is None and shown["bytes"] > 0
     [shown] = client.get("/statistics")["models"]

@@ -12,16 +12,9 @@ import pytest
 
 from lorarec.api.work import HEARTBEAT, JOBS
 from lorarec.history.store import History
+from waiting import wait_for
 
 INFOTEXT = "a red knight <lora:red_knight:0.8>\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512"
-
-
-def until(condition, seconds=20.0):
-    """Wait for a condition; fails if it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def news(events):
@@ -52,7 +45,7 @@ def test_indexing_from_nothing(start, mini_library):
     before = client.get("/index")
     assert (before["stage"], before["loras"], before["folders"], before["job"]["state"]) == ("empty", 0, 1, "idle")
     assert client.post("/jobs/index", status=202)["state"] in ("waiting", "running")
-    until(lambda: client.get("/jobs/index")["state"] == "done")
+    wait_for(lambda: client.get("/jobs/index")["state"] == "done")
     after = client.get("/index")
     assert (after["stage"], after["loras"], after["job"]["report"]["found"]) == ("lexical", 6, 6)
     assert any("absent/encoder" in notice for notice in after["notices"])
@@ -71,23 +64,23 @@ def test_indexing_can_be_cancelled_and_begun_again(start, mini_library, monkeypa
 
     def slow(*_, cancelled, **__):
         scanning.set()
-        until(cancelled)
+        wait_for(cancelled)
         from lorarec.types import ScanReport
 
         return ScanReport(cancelled=True)
 
     with monkeypatch.context() as patched:
-        patched.setattr("lorarec.recommender.scan", slow)
+        patched.setattr("lorarec.collection.scan", slow)
         client.post("/jobs/index", status=202)
         client.post("/jobs/index", status=202)
         assert scanning.wait(10)
         client.recommender.start_refresh()  # a node asks for another one meanwhile
         client.post("/jobs/index/cancel")
-        until(lambda: client.get("/jobs/index")["state"] == "cancelled")
-        until(lambda: not client.recommender._refresher.working)
+        wait_for(lambda: client.get("/jobs/index")["state"] == "cancelled")
+        wait_for(lambda: not client.recommender._refresher.working)
     assert client.get("/index")["stage"] == "empty"
     client.post("/jobs/index", status=202)
-    until(lambda: client.get("/index")["stage"] == "lexical")
+    wait_for(lambda: client.get("/index")["stage"] == "lexical")
 
 
 def test_cancelling_what_does_not_run_changes_nothing(client):
@@ -112,7 +105,7 @@ def test_other_jobs_are_none(client, path):
 def test_harvesting_the_folders_of_program_and_settings(start, mini_library, images):
     client = start(mini_library, images=[images])
     assert client.post("/jobs/harvest", status=202)["job"] == "harvest"
-    until(lambda: client.get("/jobs/harvest")["state"] == "done")
+    wait_for(lambda: client.get("/jobs/harvest")["state"] == "done")
     report = client.get("/jobs/harvest")["report"]
     assert (report["found"], report["generations"]) == (1, 1) and report["linked"]
     assert client.get("/index")["stage"] == "lexical", "names could be linked"
@@ -155,7 +148,7 @@ def test_a_harvest_ends_when_less_may_be_remembered(start, mini_library, slow, p
     client = start(mini_library, images=[slow])
     client.recommender.refresh()
     client.post("/jobs/harvest", status=202)
-    until(lambda: client.get("/history")["counts"]["images"] > 2)
+    wait_for(lambda: client.get("/history")["counts"]["images"] > 2)
     assert client("PUT", path, body).status == 200
     assert client.get("/jobs/harvest")["state"] == "cancelled"
     stored = client.get("/history")["counts"]["images"]
@@ -170,12 +163,12 @@ def test_other_settings_leave_a_harvest_what_it_works_with(start, mini_library, 
     close = before.close
     before.close = lambda: [closed.append(True), close()]
     client.post("/jobs/harvest", status=202)
-    until(lambda: client.get("/history")["counts"]["images"] > 2)
+    wait_for(lambda: client.get("/history")["counts"]["images"] > 2)
     assert client("PUT", "/settings", {"top": 3}).status == 200 and client.recommender is not before
     assert client.get("/jobs/harvest")["state"] == "running" and not closed
-    until(lambda: client.get("/jobs/harvest")["state"] == "done")
+    wait_for(lambda: client.get("/jobs/harvest")["state"] == "done")
     assert client.get("/history")["counts"]["images"] == 121
-    until(lambda: closed)
+    wait_for(lambda: closed)
 
 
 def test_folders_cannot_be_named_by_a_client(client):
@@ -194,7 +187,7 @@ def test_a_failed_harvest_says_why(start, mini_library, images, monkeypatch):
 
     monkeypatch.setattr(History, "add_generations", broken)
     client.post("/jobs/harvest", status=202)
-    until(lambda: client.get("/jobs/harvest")["state"] == "failed")
+    wait_for(lambda: client.get("/jobs/harvest")["state"] == "failed")
     assert client.get("/jobs/harvest")["error"] == "the disk is full; free some space"
 
 
@@ -205,7 +198,7 @@ def test_listeners_are_told_in_their_language(start, mini_library, images, monke
     client.recommender.refresh()
     monkeypatch.setattr(History, "add_generations", Mock(side_effect=StorageError("lorarec is closing")))
     client.post("/jobs/harvest", status=202)
-    until(lambda: client.get("/jobs/harvest")["state"] == "failed")
+    wait_for(lambda: client.get("/jobs/harvest")["state"] == "failed")
     said = []
     for headers in ({}, {"accept-language": "zh-CN"}):
         events = client("GET", "/events", headers=headers).response.events
@@ -273,18 +266,18 @@ def test_a_running_harvest_ends_with_the_api(start, mini_library, images, monkey
 
     def slow(folders, progress, stop):
         began.set()
-        until(stop)
+        wait_for(stop)
 
     client.recommender.refresh()
     monkeypatch.setattr(client.recommender.memory, "harvest", slow)
     client.post("/jobs/harvest", status=202)
     assert began.wait(10)
     client.api.close()
-    until(lambda: client.get("/jobs/harvest")["state"] == "cancelled")
+    wait_for(lambda: client.get("/jobs/harvest")["state"] == "cancelled")
 
 
 def test_reopening_while_the_index_is_made_begins_it_again(start, mini_library, monkeypatch):
-    from lorarec import recommender as module
+    from lorarec import collection as module
 
     client = start(mini_library)
     scan, first = module.scan, threading.Event()
@@ -292,12 +285,12 @@ def test_reopening_while_the_index_is_made_begins_it_again(start, mini_library, 
     def slow(*given, cancelled, **named):
         if not first.is_set():
             first.set()
-            until(cancelled)
+            wait_for(cancelled)
         return scan(*given, cancelled=cancelled, **named)
 
     monkeypatch.setattr(module, "scan", slow)
     client.post("/jobs/index", status=202)
     assert first.wait(10)
     assert client("PUT", "/settings", {"top": 3}).status == 200
-    until(lambda: client.get("/index")["stage"] == "lexical")
+    wait_for(lambda: client.get("/index")["stage"] == "lexical")
     assert Path(client.recommender.data_dir).is_dir()

@@ -59,7 +59,7 @@ def test_known_hashes_of_both_kinds(tmp_path, monkeypatch):
 def test_hashes_are_added_to_the_loras_once(catalog):
     version = catalog.version()
     report = hash_all(catalog)
-    assert (report.hashed, report.waiting, report.problems, report.cancelled) == (5, 0, (), False)
+    assert (report.hashed, report.waiting, report.problems) == (5, 0, ())
     lora = catalog.loras()[0]
     sha256, autov3 = hash_file(Path(lora.root, lora.path))
     assert lora.hashes == ("abc123", sha256, autov3[:12])
@@ -69,22 +69,36 @@ def test_hashes_are_added_to_the_loras_once(catalog):
     assert hash_all(catalog).hashed == 0 and catalog.version() == version
 
 
-def test_a_cancelled_run_goes_on_where_it_ended(catalog):
-    seen: list[Progress] = []
-    asked = iter([False, False, False, True])
-    report = hash_all(catalog, seen.append, lambda: next(asked))
-    assert (report.hashed, report.waiting, report.cancelled) == (3, 2, True)
-    assert {p.stage for p in seen} == {"hash"} and seen[-1].total == 5
+def test_an_interrupted_run_goes_on_where_it_ended(catalog, monkeypatch):
+    real, opened = hashing.hash_file, []
+
+    def hash_until(path, pulse):
+        opened.append(path)
+        if len(opened) == 4:
+            raise KeyboardInterrupt
+        return real(path, pulse)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(hashing, "hash_file", hash_until)
+        hash_all(catalog)
     assert sum(len(lora.hashes) > 1 for lora in catalog.loras()) == 3
-    report = hash_all(catalog)
+    seen: list[Progress] = []
+    report = hash_all(catalog, seen.append)
     assert (report.hashed, report.waiting) == (2, 0)
+    assert {p.stage for p in seen} == {"hash"} and seen[-1].total == 2
 
 
 def test_results_are_stored_while_the_run_goes_on(catalog, monkeypatch):
     monkeypatch.setattr(hashing, "COMMIT_BYTES", 1)
-    stored: list[int] = []
-    hash_all(catalog, cancelled=lambda: stored.append(len(catalog.ledger.unhashed())) or False)
-    assert stored == [5, 4, 3, 2, 1]
+    real, left = hashing.hash_file, []
+
+    def hash_counted(path, pulse):
+        left.append(len(catalog.ledger.unhashed()))
+        return real(path, pulse)
+
+    monkeypatch.setattr(hashing, "hash_file", hash_counted)
+    hash_all(catalog)
+    assert left == [5, 4, 3, 2, 1]
 
 
 def test_a_changed_file_loses_its_hashes_and_is_not_hashed_unscanned(catalog):

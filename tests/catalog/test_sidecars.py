@@ -307,8 +307,11 @@ def test_swarm(describe_lora: DescribeLora) -> None:
         "modelspec.trigger_phrase": "r0bot, metal",
         "modelspec.lora_default_weight": "0.8",
         "modelspec.tags": "style, robots",
+        "modelspec.is_negative_embedding": False,
     }
-    lora = describe_lora(sidecars={".swarm.json": data}).lora
+    found = describe_lora(sidecars={".swarm.json": data})
+    lora = found.lora
+    assert found.problems == (), "what is none of our business is no problem"
     assert (lora.title, lora.trigger_sets, lora.tags) == ("Rusty Robot", (("r0bot", "metal"),), ("style", "robots"))
     assert lora.strengths[0].model == 0.8
     assert lora.base_model is not None and lora.base_model.name == "Flux.1"

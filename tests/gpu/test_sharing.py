@@ -87,7 +87,7 @@ def test_nothing_of_ours_lies_there_before_and_after(
         host.working = True
         assert recommender.recommend(Query(prompt="watercolor painting of a red fox")).suggestions
         assert allocated(device) == before, "a suggestion beside a working host touches nothing"
-        assert all(model.device == "cpu" for model in recommender.residents)
+        assert all(model.device == "cpu" for model in recommender.encoders.residents())
 
 
 def test_while_an_index_waits_for_the_host_nothing_lies_there(
@@ -110,7 +110,7 @@ def test_while_an_index_waits_for_the_host_nothing_lies_there(
         recommender.start_refresh()
         for _ in range(600):
             time.sleep(0.1)
-            if len(stored) >= 2 and all(model.precision == "float32" for model in recommender.residents):
+            if len(stored) >= 2 and all(model.precision == "float32" for model in recommender.encoders.residents()):
                 break
         else:
             pytest.fail("it is still there")

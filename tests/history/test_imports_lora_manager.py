@@ -132,6 +132,26 @@ def test_what_it_is_not_is_said(tmp_path: Path, content: str) -> None:
         list(load(path))
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locked").mkdir()
+    real = os.scandir
+
+    def scandir(place: str) -> Any:
+        if str(place).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(BadFile, match="locked: folder cannot be read"):
+        list(load(tmp_path))
+    write(tmp_path / "a.recipe.json", RECIPE)
+    [part] = load(tmp_path)
+    assert len(part.generations) == 1
+    assert [(problem.path, problem.message) for problem in part.problems] == [
+        (str(tmp_path / "locked"), "folder cannot be read (Permission denied); check its permissions")
+    ]
+
+
 def test_a_folder_without_anything_to_import_is_an_error_that_says_what_could_be(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match=r"iib\.db"):
         list(load(tmp_path))

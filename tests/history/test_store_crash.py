@@ -71,7 +71,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 def check(history: History, said: dict[str, int]) -> None:
     """Everything that was said to be done is there, and at most one turn more, each batch as a whole."""
     generations = history.past()
-    events, answers = history.events(), history.impressions()
+    events, answers = history.events(), history.impressions_of(range(10_000))
     turns: dict[str, Counter[int]] = defaultdict(Counter)
     for past in generations:
         assert past.prompt is not None

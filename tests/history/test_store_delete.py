@@ -60,7 +60,7 @@ def left(history: History) -> list[list[int]]:
     """The days of which generations, answers, events and counts are left."""
     times = (
         (past.made for past in history.past()),
-        (shown.at for shown in history.impressions().values()),
+        (shown.at for shown in history.impressions_of(range(999)).values()),
         (event.at for event in history.events()),
         (one.at for one in history.usage() if one.at is not None),
     )
@@ -146,7 +146,7 @@ def test_a_pattern_that_is_none_deletes_nothing(history: History, pattern: str) 
 
 @pytest.mark.parametrize("what", [{"pattern": "castle"}, {"until": 20.0}, {"pattern": "castle", "until": 20.0}])
 def test_what_was_said_of_a_lora_holds_on_without_its_prompt(history: History, what: dict[str, Any]) -> None:
-    number = next(iter(history.impressions()))
+    number = next(iter(history.impressions_of(range(999))))
     where = {"at": 15.0, "prompt": "a red castle", "project": "book", "impression": number}
     for kind, lora in ((EventKind.HIDE, "x"), (EventKind.LIKE, "y"), (EventKind.DISMISS, "z")):
         history.add_event(Event(kind=kind, lora=lora, **where))
@@ -185,7 +185,7 @@ def test_nothing_in_particular_is_refused(history: History, nothing: dict) -> No
 
 
 def test_a_deleted_answer_never_lends_its_id_to_another(history: History) -> None:
-    last = max(history.impressions())
+    last = max(history.impressions_of(range(999)))
     history.delete(everything=True)
     assert history.add_impression(Impression(at=1.0, prompt="", shown=())) == last + 1
 

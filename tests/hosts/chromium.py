@@ -13,12 +13,13 @@ import shutil
 import socket
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
+
+from waiting import wait_for
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -27,7 +28,6 @@ FLAGS = (
 )
 OUTDATED = "409 (Conflict)"
 SECONDS = 10.0  # that anything may take
-T = TypeVar("T")
 # Texts below an element whose contrast with what lies behind them is less than WCAG 2.1 AA wants, as "class: contrast".
 # Placeholders count; what is disabled or hidden from assistive programs does not.
 PALE = """((root) => {
@@ -73,17 +73,6 @@ def find() -> str | None:
     """The program, named by ``LORAREC_CHROMIUM`` or found on the path; None if there is none."""
     named = os.environ.get("LORAREC_CHROMIUM")
     return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def wait_for(what: Callable[[], T], seconds: float = SECONDS, why: str = "") -> T:
-    """The first true value; AssertionError if none comes in time."""
-    until = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < until, f"not within {seconds} s: {why or what}"
-        time.sleep(0.03)
 
 
 class _Socket:
@@ -221,7 +210,7 @@ class Page:
     def go(self, url: str) -> None:
         """Load an address."""
         self.call("Page.navigate", url=url)
-        wait_for(lambda: self.run("document.readyState") == "complete", why=url)
+        wait_for(lambda: self.run("document.readyState") == "complete", SECONDS, url)
 
     def look(self, width: int = 1200, height: int = 900, dark: bool = False, scale: float = 1) -> None:
         """Size of the window and colour scheme."""

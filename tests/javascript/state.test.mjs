@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { summaryOf } from "../../javascript/core/messages.mjs";
 import { arrange, covered, percent, phaseOf, sceneOf, sliderEnds, staying, whyNot } from "../../javascript/core/state.mjs";
+import { speaker } from "../../javascript/core/texts.mjs";
 
 const index = (stage, state = "idle") => ({ stage, version: "1", loras: 1, folders: 1, notices: [], job: { job: "index", state, progress: null, error: "" } });
 const answer = (scores, more = {}) => ({
@@ -84,10 +86,23 @@ test("cards are left out as the user said, and what fits next to nothing is not 
   assert.deepEqual(ids(scene({ options: { auto: true, blur: "safe", cover: "exclude" } })), ["a", "b", "c"]);
 });
 
+test("what does not reach the least fit comes last, is marked and not counted", () => {
+  const least = (score) => ({ question: { answer: { ...answer(scores), least: score, cards: cards(...scores.map(([id]) => id)) }, error: null } });
+  const few = scene(least(0.05));
+  assert.deepEqual([ids(few), few.entries.map(({ fits }) => fits)], [["a", "explicit", "b", "c"], [true, true, false, false]]);
+  const english = (shown) => summaryOf(speaker("en"), shown, null);
+  assert.equal(english(few), "2 suggestions, 2 below 5%");
+  assert.equal(english(scene(least(0.2))), "1 suggestion, 3 below 20%");
+  assert.equal(english(scene(least(0))), "3 suggestions, 1 below 0.1%");
+  assert.equal(english(scene({ ...least(0.2), dismissed: new Set(["a"]) })), "Nothing really fits; these come closest", "the one that fits was sent away");
+  assert.equal(english(scene({ ...least(0.2), dismissed: new Set(scores.map(([id]) => id)) })), "0 suggestions");
+});
+
 test("similar ones stand instead of the suggestions, hidden ones among them", () => {
   const similar = { card: cards("a").a, answer: { ...answer([["hidden", 0.5]]), cards: cards("hidden") } };
   const shown = scene({ similar, question: { answer: null, error: new Error("no") } });
   assert.deepEqual([shown.phase, ids(shown)], ["similar", ["hidden"]]);
+  assert.ok(shown.entries[0].fits, "nothing has to fit");
 });
 
 test("an index that cannot be looked at is an error only while nothing is on screen", () => {

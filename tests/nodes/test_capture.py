@@ -358,5 +358,5 @@ def test_the_real_history_takes_it_in(start, mini_library):
     assert (use.lora, use.how, use.strength) == (core.find("red_knight").id, "path", 0.7)
     assert past.base_model == "SDXL" and abs(past.made - time.time()) < 60
     assert str(first) in memory.history.known_images(str(first.parent))
-    (impression,) = memory.history.impressions().values()
+    (impression,) = memory.history.impressions_of(range(999)).values()
     assert impression.prompt == "watercolor painting of redknight" and len(impression.shown) >= 2

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-import chromium
 from program import Served
+from waiting import wait_for
 
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder"}
 PROMPT = "a knight in armor, oil painting of a castle"
@@ -81,7 +81,7 @@ def server(browser: Any, start: Serve, loras: Path) -> Iterator[Served]:
     """A server over the sample collection; what the tests of one file do moves nothing in another."""
     os.environ.pop("LORAREC_TOKEN", None)
     server = start(loras)
-    chromium.wait_for(lambda: _indexed(server), why="the index is built")
+    wait_for(lambda: _indexed(server), why="the index is built")
     yield server
     server.stop()
 

@@ -115,8 +115,8 @@ def test_networks_are_named_and_cut_out(tag: str, expected: list[tuple[str, floa
     assert [chunk.text for chunk in parsed.chunks] == ["cat", "dog"]
 
 
-def test_embeddings_are_named() -> None:
-    assert parse("cat, (embedding:good_hands:1.1), embedding:other").embeddings == ("good_hands", "other")
+def test_embeddings_are_cut_out() -> None:
+    assert parse("cat, (embedding:good_hands:1.1), embedding:other").text == "cat"
 
 
 def test_full_width_punctuation_is_read_as_plain() -> None:

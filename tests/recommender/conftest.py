@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from letters import Lenses, LetterEncoder
+from lorarec.recommender import Recommender
 
 
 @pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> LetterEncoder:
+def lender(monkeypatch: pytest.MonkeyPatch) -> Lenses:
+    """What every recommender opened from now on borrows encoders from."""
+    lender = Lenses(LetterEncoder())
+    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: lender)
+    return lender
+
+
+@pytest.fixture
+def letters(lender: Lenses) -> LetterEncoder:
     """Every recommender opened from now on encodes with this encoder."""
-    encoder = LetterEncoder()
-    monkeypatch.setattr("lorarec.recommender.Lender", lambda *_: Lenses(encoder))
-    return encoder
+    return lender.encoder
 
 
 @pytest.fixture
@@ -27,6 +35,21 @@ def roots(tmp_path: Path, make_lora: Callable[..., Path]) -> Path:
             tmp_path / "loras" / f"{name}.safetensors", sidecars={".civitai.info": _page(name, words)}, seed=number
         )
     return tmp_path / "loras"
+
+
+@pytest.fixture
+def opened(roots: Path, tmp_path: Path) -> Callable[..., Recommender]:
+    """Opens a recommender of the three LoRAs, as another process would each time: ``with opened(user="anna")``."""
+    return partial(Recommender.open, [roots], tmp_path / "data")
+
+
+@pytest.fixture
+def recommender(letters: LetterEncoder, opened: Callable[..., Recommender]) -> Iterator[Recommender]:
+    """One of them, fully indexed."""
+    with opened() as recommender:
+        recommender.refresh()
+        assert recommender.stage == "full"
+        yield recommender
 
 
 def _page(name: str, words: str) -> dict[str, Any]:

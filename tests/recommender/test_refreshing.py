@@ -14,78 +14,69 @@ from letters import LetterEncoder, paths
 from lorarec.errors import UnknownLora
 from lorarec.recommender import Recommender
 from lorarec.types import Active, Query
+from waiting import wait_for
 from words_only import WORDS_ONLY
 
 Make = Callable[..., Path]
+Open = Callable[..., Recommender]
 
 
-def test_a_refresh_without_changes_changes_nothing(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        version, encoded = recommender.version, len(letters.texts)
-        recommender.refresh()
-        assert (recommender.version, len(letters.texts)) == (version, encoded) and encoded > 0
+def test_a_refresh_without_changes_changes_nothing(recommender: Recommender, letters: LetterEncoder) -> None:
+    version, encoded = recommender.version, len(letters.texts)
+    recommender.refresh()
+    assert (recommender.version, len(letters.texts)) == (version, encoded) and encoded > 0
 
 
-def test_a_changed_description_encodes_one_text(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        before, version = len(letters.texts), recommender.version
-        side = roots / "cake.civitai.info"
-        changed = json.loads(side.read_text()) | {"description": "A cake with a candle on it"}
-        side.write_text(json.dumps(changed))
-        recommender.refresh()
-        [text] = letters.texts[before:]
-        assert "candle" in text and recommender.version != version
-        answer = recommender.recommend(Query(prompt="a candle"), top=1)
-        assert paths(answer) == ["cake.safetensors"]
+def test_a_changed_description_encodes_one_text(roots: Path, recommender: Recommender, letters: LetterEncoder) -> None:
+    before, version = len(letters.texts), recommender.version
+    side = roots / "cake.civitai.info"
+    changed = json.loads(side.read_text()) | {"description": "A cake with a candle on it"}
+    side.write_text(json.dumps(changed))
+    recommender.refresh()
+    [text] = letters.texts[before:]
+    assert "candle" in text and recommender.version != version
+    answer = recommender.recommend(Query(prompt="a candle"), top=1)
+    assert paths(answer) == ["cake.safetensors"]
 
 
-def test_files_come_move_and_go(roots: Path, tmp_path: Path, make_lora: Make, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        id_ = recommender.find("cake").id
-        make_lora(roots / "ship.safetensors", seed=9)
-        (roots / "sweet").mkdir()
-        for name in ("cake.safetensors", "cake.civitai.info"):
-            (roots / name).rename(roots / "sweet" / name)
-        (roots / "snow_owl.safetensors").unlink()
-        report = recommender.refresh()
-        assert (report.added, report.moved, report.missing) == (1, 1, 1)
-        assert {lora.path for lora in recommender.loras()} == {
-            "red_knight.safetensors",
-            "ship.safetensors",
-            "sweet/cake.safetensors",
-        }
-        assert recommender.find("cake").id == id_
-        with pytest.raises(UnknownLora):
-            recommender.find("snow_owl")
-        assert "snow_owl.safetensors" not in paths(recommender.recommend(Query(prompt="snowowl")))
+def test_files_come_move_and_go(roots: Path, make_lora: Make, recommender: Recommender) -> None:
+    id_ = recommender.find("cake").id
+    make_lora(roots / "ship.safetensors", seed=9)
+    (roots / "sweet").mkdir()
+    for name in ("cake.safetensors", "cake.civitai.info"):
+        (roots / name).rename(roots / "sweet" / name)
+    (roots / "snow_owl.safetensors").unlink()
+    report = recommender.refresh()
+    assert (report.added, report.moved, report.missing) == (1, 1, 1)
+    assert {lora.path for lora in recommender.loras()} == {
+        "red_knight.safetensors",
+        "ship.safetensors",
+        "sweet/cake.safetensors",
+    }
+    assert recommender.find("cake").id == id_
+    with pytest.raises(UnknownLora):
+        recommender.find("snow_owl")
+    assert "snow_owl.safetensors" not in paths(recommender.recommend(Query(prompt="snowowl")))
 
 
 def test_while_a_few_texts_are_new_the_others_keep_their_meaning(
-    roots: Path, tmp_path: Path, make_lora: Make, letters: LetterEncoder
+    roots: Path, make_lora: Make, recommender: Recommender, letters: LetterEncoder
 ) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        finished = recommender.version
-        letters.wait_bulk.clear()
-        make_lora(roots / "ship.safetensors", seed=9)
-        recommender.start_refresh()
-        deadline = time.monotonic() + 20
-        while "ship.safetensors" not in {lora.path for lora in recommender.loras()} and time.monotonic() < deadline:
-            time.sleep(0.01)
-        answer = recommender.recommend(Query(prompt="ship, redknight"), top=4)
-        signals = {suggestion.lora: suggestion.signals["semantic"] for suggestion in answer.suggestions}
-        assert answer.stage == "full" and signals["ship.safetensors"] is None
-        assert signals["red_knight.safetensors"] is not None
-        half = recommender.version
-        letters.wait_bulk.set()
-        while recommender.version == half and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len({finished, half, recommender.version}) == 3
-        again = recommender.recommend(Query(prompt="ship, redknight"), top=4)
-        assert all(suggestion.signals["semantic"] is not None for suggestion in again.suggestions)
+    finished = recommender.version
+    letters.wait_bulk.clear()
+    make_lora(roots / "ship.safetensors", seed=9)
+    recommender.start_refresh()
+    wait_for(lambda: "ship.safetensors" in {lora.path for lora in recommender.loras()}, 20)
+    answer = recommender.recommend(Query(prompt="ship, redknight"), top=4)
+    signals = {suggestion.lora: suggestion.signals["semantic"] for suggestion in answer.suggestions}
+    assert answer.stage == "full" and signals["ship.safetensors"] is None
+    assert signals["red_knight.safetensors"] is not None
+    half = recommender.version
+    letters.wait_bulk.set()
+    wait_for(lambda: recommender.version not in (finished, half), 20)
+    assert half != finished
+    again = recommender.recommend(Query(prompt="ship, redknight"), top=4)
+    assert all(suggestion.signals["semantic"] is not None for suggestion in again.suggestions)
 
 
 @pytest.mark.parametrize("before", [(), ("cake", "snow_owl")])
@@ -106,9 +97,7 @@ def test_where_no_text_has_a_vector_yet_suggestions_come_by_words(
             make_lora(root / f"{name}.safetensors", {"ss_base_model_version": "sdxl_base_v1-0"}, seed=10 + number)
         letters.wait_bulk.clear()
         recommender.start_refresh()
-        deadline = time.monotonic() + 20
-        while len(recommender.loras()) != 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: {lora.path for lora in recommender.loras()} >= {"ship.safetensors"}, 20)
         answer = recommender.recommend(Query(prompt="a ship at sea"))
         assert paths(answer)[0] == "ship.safetensors" and answer.stage == recommender.stage == "lexical"
         letters.wait_bulk.set()
@@ -160,15 +149,13 @@ def test_reads_go_on_while_refreshes_run(roots: Path, tmp_path: Path, make_lora:
     assert wrong == []
 
 
-def test_no_asked_for_refresh_is_lost(roots: Path, tmp_path: Path, make_lora: Make) -> None:
-    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as recommender:
+def test_no_asked_for_refresh_is_lost(opened: Open, roots: Path, make_lora: Make) -> None:
+    with opened(settings=WORDS_ONLY) as recommender:
         for number in range(15):
             make_lora(roots / f"new{number}.safetensors", seed=20 + number)
             recommender.start_refresh()
             time.sleep(0.005 * (number % 4))
-        deadline = time.monotonic() + 20
-        while len(recommender.loras()) < 18 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(recommender.loras()) == 18
+        wait_for(lambda: len(recommender.loras()) == 18, 20)
         recommender.close()
-        recommender.start_refresh()  # after closing: nothing happens
+        recommender.start_refresh()
+        assert not recommender._refresher.working, "nothing begins once all is closed"

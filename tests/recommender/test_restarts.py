@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,25 +18,27 @@ from lorarec.history_types import Event, EventKind, Generation, Use
 from lorarec.index import backends, retrieve
 from lorarec.library import texts_of
 from lorarec.recommender import Recommender
-from lorarec.settings import Settings
 from lorarec.types import Active, Query
+from words_only import WORDS_ONLY
+
+Open = Callable[..., Recommender]
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
-def test_the_index_survives_a_restart_without_encoding(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
+def test_the_index_survives_a_restart_without_encoding(opened: Open, tmp_path: Path, letters: LetterEncoder) -> None:
     query = Query(prompt="a snowowl", active=(Active("cake"),))
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         recommender.refresh()
         first, version = recommender.recommend(query).suggestions, recommender.version
     encoded = len(letters.texts)
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         assert recommender.stage == "full" and recommender.version == version
         assert recommender.recommend(query).suggestions == first
         recommender.refresh()
         assert recommender.version == version and len(letters.texts) == encoded
     shutil.rmtree(tmp_path / "data" / "index")
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         assert recommender.stage == "empty"
         recommender.refresh()
         assert recommender.recommend(query).suggestions == first and len(letters.texts) == encoded
@@ -140,7 +143,7 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
         texts = [recommender.details(lora.id).lora for lora in recommender.loras()]
         assert len(texts) == 30
         wanted = [texts_of(lora).semantic for lora in texts]
-        vectors, found = recommender.fetch("semantic", wanted)
+        vectors, found = recommender.vectors.fetch("semantic", wanted)
         assert found.all()
         np.testing.assert_allclose(vectors, letters.encode(wanted), atol=1e-6)
     assert "full" in stages
@@ -149,24 +152,25 @@ def test_a_killed_process_never_leaves_a_corrupt_index(tmp_path: Path, letters: 
 _ANSWER = """
 import sys
 from lorarec.recommender import Recommender
-from lorarec.settings import Settings
 from lorarec.types import Query
-settings = Settings(**dict.fromkeys(("encoder_semantic", "encoder_artistic", "encoder_technical"), "nobody/none"))
-with Recommender.open([sys.argv[1]], sys.argv[2], settings=settings) as recommender:
+sys.path.append(sys.argv[3])
+from words_only import WORDS_ONLY
+with Recommender.open([sys.argv[1]], sys.argv[2], settings=WORDS_ONLY) as recommender:
     [first, *_] = recommender.recommend(Query(prompt="a snowowl on a cake")).suggestions
     print(first.name, *sorted({"sqlalchemy", "torch", "bm25s"} & set(sys.modules)))
 """
 
 
-def test_a_first_answer_waits_for_no_package_that_only_indexing_needs(roots: Path, tmp_path: Path) -> None:
-    settings = Settings(encoder_semantic="nobody/none", encoder_artistic="nobody/none", encoder_technical="nobody/none")
-    with Recommender.open([roots], tmp_path / "data", settings=settings) as recommender:
+def test_a_first_answer_waits_for_no_package_that_only_indexing_needs(
+    opened: Open, roots: Path, tmp_path: Path
+) -> None:
+    with opened(settings=WORDS_ONLY) as recommender:
         recommender.refresh()
         hidden = recommender.find("snow_owl").id
         recommender.memory.record_event(Event(kind=EventKind.HIDE, lora=hidden, at=1.0))
         recommender.memory.record_event(Event(kind=EventKind.LIKE, lora=recommender.find("cake").id, at=2.0))
         recommender.memory.record_generation(Generation(prompt="a cake", loras=(Use(name="cake"),), made=3.0))
         recommender.refresh()
-    command = [sys.executable, "-c", _ANSWER, str(roots), str(tmp_path / "data")]
+    command = [sys.executable, "-c", _ANSWER, str(roots), str(tmp_path / "data"), str(SUPPORT)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["cake"], "what is hidden stays so, and nothing heavy was imported"

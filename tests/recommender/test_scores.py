@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,8 @@ def real_encoder() -> bool:
         pytest.param("meaning", marks=pytest.mark.skipif(not real_encoder(), reason="no encoder is installed")),
     ]
 )
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    yield WORDS_ONLY if request.param == "words" else Settings()
+def settings(request: pytest.FixtureRequest) -> Settings:
+    return WORDS_ONLY if request.param == "words" else Settings()
 
 
 ADJECTIVES = "amber brass cobalt dusty ebony frozen gilded hollow ivory jade".split()

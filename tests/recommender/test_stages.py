@@ -15,11 +15,11 @@ from lorarec.settings import Settings
 from lorarec.types import Progress, Query
 from words_only import NOBODY, WORDS_ONLY
 
-Make = Callable[..., Path]
+Open = Callable[..., Recommender]
 
 
-def test_before_the_first_index(roots: Path, tmp_path: Path) -> None:
-    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as recommender:
+def test_before_the_first_index(opened: Open) -> None:
+    with opened(settings=WORDS_ONLY) as recommender:
         assert (recommender.stage, recommender.version, len(recommender.loras())) == ("empty", "", 0)
         assert not recommender.wait(timeout=0)
         for call in (lambda: recommender.recommend(Query(prompt="x")), lambda: recommender.find("red_knight")):
@@ -27,17 +27,18 @@ def test_before_the_first_index(roots: Path, tmp_path: Path) -> None:
                 call()
 
 
-def test_without_folders_refreshing_says_what_to_do(tmp_path: Path) -> None:
+def test_without_folders_refreshing_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LORAREC_LORAS", raising=False)
     with Recommender.open(data_dir=tmp_path, host=PlainHost(["x"], tmp_path)) as named:
         assert [root.name for root in named.roots] == ["x"]
     with Recommender.open(data_dir=tmp_path, settings=Settings()) as recommender:
-        if not recommender.roots:  # the environment may name some
-            with pytest.raises(UsageError, match="--loras"):
-                recommender.refresh()
+        assert recommender.roots == ()
+        with pytest.raises(UsageError, match="--loras"):
+            recommender.refresh()
 
 
-def test_words_alone_work_and_say_so(roots: Path, tmp_path: Path) -> None:
-    with Recommender.open([roots], tmp_path / "data", settings=WORDS_ONLY) as recommender:
+def test_words_alone_work_and_say_so(opened: Open) -> None:
+    with opened(settings=WORDS_ONLY) as recommender:
         report = recommender.refresh()
         assert report.found == 3 and recommender.stage == "lexical" and recommender.wait("lexical", 0)
         answer = recommender.recommend(Query(prompt="redknight"))
@@ -46,9 +47,9 @@ def test_words_alone_work_and_say_so(roots: Path, tmp_path: Path) -> None:
         assert any(NOBODY in notice for notice in recommender.notices)
 
 
-def test_suggestions_by_words_come_while_encoding_goes_on(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
+def test_suggestions_by_words_come_while_encoding_goes_on(opened: Open, letters: LetterEncoder) -> None:
     letters.wait_bulk.clear()
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         recommender.start_refresh()
         assert recommender.wait("lexical", 20)
         answer = recommender.recommend(Query(prompt="redknight"))
@@ -59,16 +60,16 @@ def test_suggestions_by_words_come_while_encoding_goes_on(roots: Path, tmp_path:
         assert answer.stage == "full" and answer.suggestions[0].signals["semantic"] is not None
 
 
-def test_progress_tells_all_stages(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
+def test_progress_tells_all_stages(opened: Open, letters: LetterEncoder) -> None:
     steps: list[Progress] = []
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         recommender.refresh(steps.append)
     assert list(dict.fromkeys(step.stage for step in steps)) == ["scan", "lexical", "encode"]
     assert all(0 <= step.done <= (step.total or step.done) for step in steps)
 
 
-def test_a_cancelled_refresh_is_finished_by_the_next(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+def test_a_cancelled_refresh_is_finished_by_the_next(opened: Open, letters: LetterEncoder) -> None:
+    with opened() as recommender:
         seen: list[str] = []
         recommender.refresh(lambda step: seen.append(step.stage), lambda: "lexical" in seen)
         assert recommender.stage == "lexical" and letters.texts == []

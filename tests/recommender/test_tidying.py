@@ -18,6 +18,7 @@ from lorarec.recommender import Recommender
 from lorarec.tidying import Tidying
 
 Make = Callable[..., Path]
+Open = Callable[..., Recommender]
 JUNK = [f"junk {number}" for number in range(100)]
 
 
@@ -38,35 +39,35 @@ def litter(recommender: Recommender, texts: list[str], model: str = LetterEncode
 
 
 def test_texts_that_changed_leave_once_they_are_many(
-    roots: Path, tmp_path: Path, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
+    roots: Path, recommender: Recommender, letters: LetterEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[int] = []
     prune = VectorStore.prune
     monkeypatch.setattr(VectorStore, "prune", lambda self, *args: looked.append(1) or prune(self, *args))
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        describe(roots, "cake", "A cake with a candle on it")
-        recommender.refresh()
-        assert looked == [] and kept(recommender, letters.texts) == set(letters.texts)  # one text is not worth a look
-        for name in ("cake", "snow_owl", "red_knight"):
-            describe(roots, name, f"Quite another {name}")
-        recommender.refresh()
-        now = {text for lora in Catalog(recommender._database).loras() for text in texts_of(lora).examples}
-        assert now <= kept(recommender, letters.texts)
-        gone = set(letters.texts) - kept(recommender, letters.texts)
-        assert len(gone) == 4 and any("candle" in text for text in gone) and not any("another" in text for text in gone)
-        recommender.refresh()
-        assert looked == [1]
+    describe(roots, "cake", "A cake with a candle on it")
+    recommender.refresh()
+    assert looked == [] and kept(recommender, letters.texts) == set(letters.texts)  # one text is not worth a look
+    for name in ("cake", "snow_owl", "red_knight"):
+        describe(roots, name, f"Quite another {name}")
+    recommender.refresh()
+    now = {text for lora in Catalog(recommender._database).loras() for text in texts_of(lora).examples}
+    assert now <= kept(recommender, letters.texts)
+    gone = set(letters.texts) - kept(recommender, letters.texts)
+    assert len(gone) == 4 and any("candle" in text for text in gone) and not any("another" in text for text in gone)
+    recommender.refresh()
+    assert looked == [1]
 
 
-def test_what_anybody_could_need_stays(roots: Path, tmp_path: Path, make_lora: Make, letters: LetterEncoder) -> None:
+def test_what_anybody_could_need_stays(
+    opened: Open, roots: Path, tmp_path: Path, make_lora: Make, letters: LetterEncoder
+) -> None:
     """LoRAs of another host's folder, one whose file is missing, another user's prompts, texts by another encoder."""
     make_lora(tmp_path / "other" / "ship.safetensors", seed=9)
     with Recommender.open([tmp_path / "other"], tmp_path / "data", user="anna") as other:
         other.refresh()
         assert other.memory.record_generation(Generation(prompt="a lighthouse at dusk", made=1.0, seed=1))
         other.learn()
-    with Recommender.open([roots], tmp_path / "data") as recommender:
+    with opened() as recommender:
         recommender.refresh()
         (roots / "snow_owl.safetensors").unlink()
         needed = list(letters.texts)
@@ -79,8 +80,8 @@ def test_what_anybody_could_need_stays(roots: Path, tmp_path: Path, make_lora: M
             assert kept(recommender, needed, model) == set(needed) and kept(recommender, JUNK, model) == set()
 
 
-def test_what_another_process_read_anew_meanwhile_stays(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data", keep_vectors=True) as recommender:
+def test_what_another_process_read_anew_meanwhile_stays(opened: Open, roots: Path, letters: LetterEncoder) -> None:
+    with opened(keep_vectors=True) as recommender:
         recommender.refresh()
         store, catalog = VectorStore(recommender._database), Catalog(recommender._database)
         loras = catalog.loras()
@@ -93,20 +94,18 @@ def test_what_another_process_read_anew_meanwhile_stays(roots: Path, tmp_path: P
         assert kept(recommender, letters.texts) == set(letters.texts) and len(letters.texts) == before + 1
 
 
-def test_nothing_leaves_while_an_index_is_not_complete(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        litter(recommender, JUNK)
-        describe(roots, "cake", "A cake with a candle on it")
-        seen: list[str] = []
-        recommender.refresh(lambda step: seen.append(step.stage), lambda: "lexical" in seen)
-        assert kept(recommender, JUNK) == set(JUNK)
-        recommender.refresh()
-        assert recommender.stage == "full" and kept(recommender, JUNK) == set()
+def test_nothing_leaves_while_an_index_is_not_complete(roots: Path, recommender: Recommender) -> None:
+    litter(recommender, JUNK)
+    describe(roots, "cake", "A cake with a candle on it")
+    seen: list[str] = []
+    recommender.refresh(lambda step: seen.append(step.stage), lambda: "lexical" in seen)
+    assert kept(recommender, JUNK) == set(JUNK)
+    recommender.refresh()
+    assert recommender.stage == "full" and kept(recommender, JUNK) == set()
 
 
-def test_where_all_vectors_are_kept_nothing_leaves(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data", keep_vectors=True) as recommender:
+def test_where_all_vectors_are_kept_nothing_leaves(opened: Open, roots: Path, letters: LetterEncoder) -> None:
+    with opened(keep_vectors=True) as recommender:
         recommender.refresh()
         litter(recommender, JUNK)
         assert recommender.memory.record_generation(Generation(prompt="a lighthouse at dusk", made=1.0, seed=1))
@@ -118,17 +117,15 @@ def test_where_all_vectors_are_kept_nothing_leaves(roots: Path, tmp_path: Path, 
         assert kept(recommender, [*JUNK, "a lighthouse at dusk"]) == {*JUNK, "a lighthouse at dusk"}
 
 
-def test_a_prompt_that_runs_stops_it_at_any_point(roots: Path, tmp_path: Path, letters: LetterEncoder) -> None:
-    with Recommender.open([roots], tmp_path / "data") as recommender:
-        recommender.refresh()
-        litter(recommender, JUNK)
-        store, catalog = VectorStore(recommender._database), Catalog(recommender._database)
-        loras = catalog.loras()
-        texts = [texts_of(lora) for lora in loras]
-        tidying = Tidying(catalog, store, lambda: ["a", "b"])
-        for allowed in range(len(loras) + 2 + 1):  # asked before each LoRA, each prompt and each transaction
-            answers = iter([False] * allowed)
-            assert tidying.tidy(loras, texts, lambda answers=answers: next(answers, True)) == 0  # type: ignore[misc]
-            assert kept(recommender, JUNK) == set(JUNK)
-        assert tidying.tidy(loras, texts, lambda: False) == len(JUNK)
-        assert kept(recommender, letters.texts) == set(letters.texts)
+def test_a_prompt_that_runs_stops_it_at_any_point(recommender: Recommender, letters: LetterEncoder) -> None:
+    litter(recommender, JUNK)
+    store, catalog = VectorStore(recommender._database), Catalog(recommender._database)
+    loras = catalog.loras()
+    texts = [texts_of(lora) for lora in loras]
+    tidying = Tidying(catalog, store, lambda: ["a", "b"])
+    for allowed in range(len(loras) + 2 + 1):  # asked before each LoRA, each prompt and each transaction
+        answers = iter([False] * allowed)
+        assert tidying.tidy(loras, texts, lambda answers=answers: next(answers, True)) == 0  # type: ignore[misc]
+        assert kept(recommender, JUNK) == set(JUNK)
+    assert tidying.tidy(loras, texts, lambda: False) == len(JUNK)
+    assert kept(recommender, letters.texts) == set(letters.texts)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from lorarec.catalog.store import Catalog
 from lorarec.database import Database, open_database
+from lorarec.encoding import TextVectors
 from lorarec.index.vector_store import VectorStore
 from lorarec.library import Library
 from lorarec.remembering import Memory
@@ -42,8 +43,7 @@ def open_memory(database: Database, encoders: Encoders, tmp_path: Path) -> Itera
         memory = Memory(
             database,
             Catalog(database),
-            VectorStore(database),
-            encoders,  # type: ignore[arg-type]
+            TextVectors(VectorStore(database), encoders, busy),  # type: ignore[arg-type]
             replace(Settings(), **settings),  # type: ignore[type-var]
             ["/r"],
             tmp_path / "data" / "index" / "roots",

@@ -15,8 +15,9 @@ from lorarec.index.vector_store import VectorStore, text_hash
 from lorarec.library import Library
 from lorarec.memories import Memories
 from lorarec.remembering import Memory
-from one_memory import Encoders, record, run_aside, wait_for
+from one_memory import Encoders, record, run_aside
 from traces import left_of
+from waiting import wait_for
 
 
 def test_deleting_does_not_wait_until_the_host_has_time_to_encode(

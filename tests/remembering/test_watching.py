@@ -11,7 +11,8 @@ from lorarec.history.store import History
 from lorarec.history_types import Event, EventKind
 from lorarec.library import Library
 from lorarec.remembering import Memory
-from one_memory import Encoders, record, wait_for
+from one_memory import Encoders, record
+from waiting import wait_for
 
 
 @pytest.fixture

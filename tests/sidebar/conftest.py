@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-import chromium
 from comfyui import workflows
 from program import ROOT, Program
+from waiting import wait_for
 
 BACKEND = ROOT / "tests" / "hosts" / "comfyui" / "backend.py"
 VERSIONS = ("1.27.10", "1.49.6", "1.58.1")
@@ -137,7 +137,7 @@ class Stage:
         self.page.move(button)
         time.sleep(0.5)  # until what another place showed on hovering is gone
         self.page.click(button)
-        found: dict[str, Any] = chromium.wait_for(lambda: self.ask("test/queued")[before:], 20)[0]
+        found: dict[str, Any] = wait_for(lambda: self.ask("test/queued")[before:], 20)[0]
         return found
 
 

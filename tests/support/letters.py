@@ -52,11 +52,11 @@ class Lenses:
 
     changes = 0
     stepped_down = ""
-    may_step_down = may_step_up = False
 
-    def __init__(self, encoder: LetterEncoder, failure: Exception | None = None) -> None:
+    def __init__(self, encoder: LetterEncoder) -> None:
         self.encoder = encoder
-        self.failure = failure
+        self.failure: Exception | None = None  # raised to whoever borrows
+        self.may_step_down = self.may_step_up = False
         self.problems: list[str] = []
         self.available = True
 

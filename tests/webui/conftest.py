@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from chromium import wait_for
 from program import ROOT, Program, python_of
+from waiting import wait_for
 
 HOSTS = {"gradio3": "a1111", "gradio4": "neo"}  # the Gradio of each kind of host
 WORDS_ONLY = {"encoder_semantic": "absent/encoder", "encoder_artistic": "absent/encoder", "safety": "explicit"}

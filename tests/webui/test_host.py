@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from waiting import wait_for
+
 HOSTS = {"gradio3": "a1111", "gradio4": "neo"}
 STEPS = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, Size: 512x512, Model: dreamy_sd15"
 INFO = "{prompt}\nNegative prompt: blurry\n" + STEPS
@@ -20,14 +22,6 @@ INFO = "{prompt}\nNegative prompt: blurry\n" + STEPS
 
 def generations(host: Any) -> list[dict[str, Any]]:
     return host.call("/history/generations?limit=100")[1]["generations"]  # type: ignore[no-any-return]
-
-
-def eventually(what: Any, seconds: float = 15) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, what
-        time.sleep(0.1)
-    return found
 
 
 def test_nothing_of_ours_fails_and_the_path_is_left_as_it_was(host: Any) -> None:
@@ -106,7 +100,7 @@ def test_saved_images_feed_the_history_each_once(host: Any) -> None:
     before = len(generations(host))
     text = INFO.format(prompt="a harbour, watercolor <lora:watercolor_wash_sd15:0.7>", seed=11)
     spent = [host.ask("save", folder="outputs/txt2img-images/today", name="00011-11", text=text)]
-    made = eventually(lambda: generations(host)[before:])
+    made = wait_for(lambda: generations(host)[before:])
     spent.append(host.ask("save", folder="log/images", name="00011", text=text))  # the button "Save"
     for folder, name in (
         ("outputs/txt2img-grids", "grid-0001"),
@@ -126,7 +120,7 @@ def test_saved_images_feed_the_history_each_once(host: Any) -> None:
     host.ask("save", folder="outputs/txt2img-images", name="00014-14", text="")
     last = INFO.format(prompt="the last one", seed=15)
     host.ask("save", folder="outputs/txt2img-images", name="00015-15", text=last)
-    found = eventually(lambda: (now := generations(host)[before:])[-1]["prompt"] == "the last one" and now)
+    found = wait_for(lambda: (now := generations(host)[before:])[-1]["prompt"] == "the last one" and now)
     assert [one["prompt"] for one in found] == [made[0]["prompt"], "the last one"]
     assert [use["strength"] for use in made[0]["loras"]] == [0.7]
     assert max(spent) < 0.05, "the host's thread hands over a reference and goes on"
@@ -142,7 +136,7 @@ def test_what_the_history_setting_forbids_is_not_remembered(host: Any) -> None:
     finally:
         put(host, "/history", {"enabled": True})
     host.ask("save", folder="outputs/txt2img-images", name="2", text=INFO.format(prompt="open", seed=2))
-    found = eventually(lambda: generations(host)[before:])
+    found = wait_for(lambda: generations(host)[before:])
     assert [one["prompt"] for one in found] == ["open"]
 
 
@@ -158,10 +152,10 @@ def test_settings_have_one_home_and_the_page_shows_it(host: Any) -> None:
     stored = host.data / "settings.json"
     assert host.ask("options")["lorarec_safety"] == "explicit", "what our file said before the page was built"
     assert host.ask("set", name="lorarec_top", value=9)
-    eventually(lambda: json.loads(stored.read_text("utf-8")).get("top") == 9)
-    eventually(lambda: {one["name"]: one["value"] for one in host.call("/settings")[1]["settings"]}["top"] == 9)
+    wait_for(lambda: json.loads(stored.read_text("utf-8")).get("top") == 9)
+    wait_for(lambda: {one["name"]: one["value"] for one in host.call("/settings")[1]["settings"]}["top"] == 9)
     put(host, "/settings", {"top": None, "min_score": 0.1})
-    eventually(lambda: host.ask("options")["lorarec_top"] == 5 and host.ask("options")["lorarec_min_score"] == 0.1)
+    wait_for(lambda: host.ask("options")["lorarec_top"] == 5 and host.ask("options")["lorarec_min_score"] == 0.1)
     put(host, "/settings", {"min_score": None})
 
 
@@ -181,7 +175,7 @@ def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
         assert host.ask("reload") == before
         stream.read()  # to its proper end
     assert host.call("/suggestions", {"prompt": "a castle at night"})[0] in (200, 409)
-    eventually(host.indexed)
+    wait_for(host.indexed)
     assert host.call("/suggestions", {"prompt": "a castle at night"})[1]["suggestions"]
     facts = host.ask("facts")
     assert facts["failures"] == [] and facts["changes"] == 5
@@ -189,7 +183,7 @@ def test_reload_ui_lets_go_and_starts_anew(host: Any) -> None:
     threads = [[name for name in facts["threads"] if kind in name] for kind in ("lorarec-live", "lorarec-capture")]
     assert len(threads[0]) <= 8 and len(threads[1]) <= 1, "those of the load before have ended"
     host.ask("save", folder="outputs/txt2img-images", name="99", text=INFO.format(prompt="after the reload", seed=99))
-    eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["after the reload"])
+    wait_for(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["after the reload"])
 
 
 def test_a_mistake_in_the_settings_ends_no_remembering(host: Any) -> None:
@@ -200,7 +194,7 @@ def test_a_mistake_in_the_settings_ends_no_remembering(host: Any) -> None:
             file.write_text(json.dumps({**json.loads(right), **wrong}), encoding="utf-8")
             text = INFO.format(prompt=prompt, seed=200 + number)
             host.ask("save", folder="outputs/txt2img-images", name=f"20{number}", text=text)
-            eventually(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["in spite of it"])
+            wait_for(lambda: [one["prompt"] for one in generations(host)[-1:]] == ["in spite of it"])
         time.sleep(0.5)
         assert generations(host)[-1]["prompt"] == "in spite of it"
     finally:

@@ -11,7 +11,7 @@ def read(data: Fields, findings: Findings) -> None:
     """Claims of the ``modelspec.*`` keys, with or without that prefix."""
     values = {
         key.lower().removeprefix("modelspec."): data.raw_text(key)
-        for key in data.data
-        if isinstance(data.data[key], (str, int, float))
+        for key, value in data.data.items()
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
     }
     read_modelspec(values, findings, "swarm.json", Origin.AUTHOR)

@@ -138,9 +138,11 @@ def _places(iloc: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
         method = take(2) & 15 if version else 0
         take(2)  # which file: always this one
         base = take(base_size)
-        extents = []
-        for _ in range(take(2)):
-            take(index_size)
-            extents.append((base + take(offset_size), take(length_size)))
-        if method == 0 and len(extents) == 1:
-            yield item, extents[0]
+        pieces = take(2)
+        if pieces != 1:
+            take(pieces * (index_size + offset_size + length_size))
+            continue
+        take(index_size)
+        offset, length = base + take(offset_size), take(length_size)
+        if method == 0:
+            yield item, (offset, length)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...errors import BadFile
-from ...paths import is_folder
+from ...paths import is_folder, printable
 from ...types import ScanProblem
 from . import infinite_browsing, lora_manager, tagcomplete
 from .imported import Imported
@@ -38,9 +38,10 @@ def load(path: str | Path, known: Callable[[str], bool] = lambda name: False) ->
         return
     recipes: list[Imported] = []
     problems: list[ScanProblem] = []
-    files = _stores(place)
+    files = _stores(place, problems)
     if not files:
-        raise BadFile(f"{place} holds nothing that can be imported; understood are {UNDERSTOOD}")
+        unread = "".join(f"; {one.path}: {one.message}" for one in problems[:1])
+        raise BadFile(f"{place} holds nothing that can be imported; understood are {UNDERSTOOD}{unread}")
     for file in files:
         try:
             if file.endswith(RECIPE):
@@ -67,10 +68,17 @@ def _read(path: str, known: Callable[[str], bool]) -> Iterator[Imported]:
             raise BadFile(f"{path} is a database of another program; understood are {UNDERSTOOD}")
 
 
-def _stores(folder: Path) -> list[str]:
-    """Files below a folder that carry the usual names, sorted."""
+def _stores(folder: Path, problems: list[ScanProblem]) -> list[str]:
+    """Files below a folder that carry the usual names, sorted; folders that cannot be read become ``problems``."""
+
+    def unreadable(error: OSError) -> None:
+        reason = error.strerror or type(error).__name__
+        problems.append(
+            ScanProblem(printable(str(error.filename)), f"folder cannot be read ({reason}); check its permissions")
+        )
+
     found: list[str] = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(place, name) for name in names if name.endswith(RECIPE) or name in STORES]
     return sorted(found)

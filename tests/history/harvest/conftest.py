@@ -129,8 +129,8 @@ def write_webp(path: Path, *, exif: bytes = b"", xmp: str = "", pixels: int = 10
     return path
 
 
-def write_avif(path: Path, *, exif: bytes) -> Path:
-    """Write the boxes of an AVIF file with one item of metadata."""
+def write_avif(path: Path, *, exif: bytes, empty: int = 0) -> Path:
+    """Write the boxes of an AVIF file with one item of metadata; or its place lost among ``empty`` impossible ones."""
 
     def box(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content) + 8) + name + content
@@ -140,6 +140,8 @@ def write_avif(path: Path, *, exif: bytes) -> Path:
         infe = box(b"infe", b"\2\0\0\0" + struct.pack(">HH", 1, 0) + b"Exif" + b"\0")
         iinf = box(b"iinf", b"\0\0\0\0" + struct.pack(">H", 1) + infe)
         iloc = b"\0\0\0\0" + struct.pack(">HHHHHII", 0x4400, 1, 1, 0, 1, offset, len(item))
+        if empty:
+            iloc = b"\0\0\0\0" + struct.pack(">HH", 0, empty) + struct.pack(">HHH", 1, 0, 0xFFFF) * empty
         return box(b"meta", b"\0\0\0\0" + iinf + box(b"iloc", iloc))
 
     start = box(b"ftyp", b"avif\0\0\0\0avifmif1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -206,6 +207,16 @@ def test_a_file_changed_anywhere_never_raises_anything_else(
         assert all(isinstance(text, str) for text in read_metadata(path).values())
     except BadFile:
         pass
+
+
+def test_a_list_of_countless_empty_pieces_is_passed_over(
+    tmp_path: Path, write_avif: Write, exif_of: Callable[..., bytes]
+) -> None:
+    """65,535 pieces of no bytes cost an item none: 3,000 such items were 200 million steps."""
+    path = write_avif(tmp_path / "a", exif=exif_of({"UserComment": INFOTEXT}), empty=3000)
+    began = time.process_time()
+    assert read_metadata(path) == {}
+    assert time.process_time() - began < 5
 
 
 @quick

@@ -36,6 +36,13 @@ def test_of_nothing_only_that_is_said() -> None:
     assert tell([], [lora("a"), lora("b")]).totals.used_share == 0.0
 
 
+def test_what_is_not_installed_goes_by_its_file_name_without_extension() -> None:
+    counted = [
+        PastCount("t", str(at), name, "name", 9, None) for at, name in enumerate(("styles\\Ink.PT", "v1.5", ".pt"))
+    ]
+    assert {one.lora.name for one in tell([], usage=counted).favourites} == {"Ink", "v1.5", ".pt"}
+
+
 def test_of_one_evening_nothing_is_said_that_needs_many() -> None:
     diary = Diary().session(NOW - DAY, *[("watercolor lake", {"a": 0.8, "b": 0.5})] * 20)
     found = tell(diary.past, [lora("a"), lora("b")], vectors=np.ones((20, 1), np.float32))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from diary import (
     names,
     tell,
 )
+from lorarec.history.duplicates import with_copies
 from lorarec.history.reading import PastCount
 from lorarec.types import Role
 
@@ -86,3 +89,15 @@ def test_unused_copies_and_versions_of_a_used_file_are_spare() -> None:
 def test_the_unused_half_of_a_used_pair_is_not_spare() -> None:
     installed = [lora("high", partner="low"), lora("low", partner="high")]
     assert tell(Diary().sessions(evenings(5), ("x", {"high": 1.0})).past, installed, groups=[1, 1]).duplicates == ()
+
+
+def test_a_collection_that_lies_there_twice_is_joined_at_once() -> None:
+    loras = [lora(str(at), fingerprint=str(at % 10_000)) for at in range(20_000)]
+    began = time.process_time()
+    assert with_copies(loras, range(20_000)) == [at % 10_000 for at in range(20_000)]
+    assert time.process_time() - began < 3
+
+
+def test_groups_are_joined_through_each_other() -> None:
+    loras = [lora(str(at), fingerprint=print_) for at, print_ in enumerate(["a", "b", "c", "a", "", "b"])]
+    assert with_copies(loras, [0, 1, 2, 1, 3, 2]) == [0, 0, 0, 0, 3, 0]

@@ -276,11 +276,11 @@ class Commands:
         opened = sys.modules["lorarec_webui.door"]._entered.keeper.opened
         asked = Resident()
         if opened is not None:
-            opened._encoders._bulk = asked
+            opened.encoders._bulk = asked
         with call_queue.queue_lock:
             scripts.before_process(None, tab)
         if opened is not None:
-            opened._encoders._bulk = None
+            opened.encoders._bulk = None
         return asked.back
 
     def busy(self):

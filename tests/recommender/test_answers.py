@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from msgspec.structs import replace
 
 from letters import LetterEncoder
 from lorarec import asking, sample
-from lorarec.encode.lender import Lender
 from lorarec.history_types import Event, EventKind
 from lorarec.index.lexical import LexicalIndex
 from lorarec.index.retrieve import Words
@@ -26,20 +24,6 @@ PARTS = {
     *("parse", "encode", "history", "lexical", "filters", "dense", "examples", "signals", "blend", "diversify"),
     *("strengths", "reasons"),
 }
-
-
-@pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> LetterEncoder:
-    """The encoder of every lens."""
-    encoder = LetterEncoder()
-    monkeypatch.setattr(Lender, "available", True)
-    models = dict.fromkeys(("semantic", "artistic", "technical"), encoder.model_id)
-    monkeypatch.setattr(Lender, "model_ids", lambda self: models)
-    monkeypatch.setattr(Lender, "adopt", lambda self, found: found == models)
-    monkeypatch.setattr(Lender, "lend", lambda self, name: nullcontext(encoder))
-    monkeypatch.setattr(Lender, "lend_bulk", lambda self, name, texts: nullcontext(encoder))
-    monkeypatch.setattr(Lender, "settle", lambda self, complete: None)
-    return encoder
 
 
 @pytest.fixture
