@@ -227,12 +227,8 @@ class Pipeline:
         scores = scores * np.where(np.isfinite(fit), np.sqrt(np.clip(fit, 0, 1)), 1).astype(np.float32)
         if ask.read.unwanted:
             lexical = self.library.lexical
-            unwanted = lexical.known(lexical.query(ask.read.unwanted))
-            cover = np.zeros(len(found.rows), np.float32)
-            for phrases in lexical.phrases.values():
-                share = phrases.matched(unwanted, found.rows).cover
-                cover = np.maximum(cover, np.where(share > 0.6, share, 0))
-            scores = scores * (1 - 0.6 * cover)
+            share = lexical.matched(lexical.query(ask.read.unwanted), found.rows).cover
+            scores = scores * (1 - 0.6 * np.where(share > 0.6, share, np.float32(0)).max(0))
         return scores
 
     def _least(self, query: Query) -> float:
