@@ -155,8 +155,8 @@ def _candidates(
     if len(rows) >= per_source:
         return rows
     # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
-    first = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
-    return distinct(np.concatenate([rows, first]))[0]
+    some = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
+    return distinct(np.concatenate([rows, some]))[0]
 
 
 def _picked(words: Words, column: str, count: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
