@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays import ranges
 from ..index.lexical import LexicalIndex
-from ..index.phrases import KINDS, PhraseIndex, Texts
+from ..index.phrases import KINDS, PhraseIndex, TagIndex, Texts
 from ..index.postings import Postings
 from ..index.retrieve import Vectors
 from ..library import Library
@@ -60,6 +60,7 @@ def _lexical(index: LexicalIndex, times: int) -> LexicalIndex:
         importance=index.importance,
         bm25={name: _postings(postings, times) for name, postings in index.bm25.items()},
         phrases={name: _phrases(phrases, times) for name, phrases in index.phrases.items()},
+        tags=TagIndex(_postings(index.tags.words, times), _phrases(index.tags.phrases, times)),
         texts=_texts(index.texts, times),
         training=_postings(index.training, times),
         trained=np.tile(index.trained, times),
@@ -80,7 +81,7 @@ def _postings(postings: Postings, times: int) -> Postings:
 
 def _phrases(phrases: PhraseIndex, times: int) -> PhraseIndex:
     owner = _shifted(phrases.owner, times, phrases.loras).astype(np.int32)
-    return PhraseIndex(_postings(phrases.postings, times), owner, phrases.loras * times)
+    return PhraseIndex(_postings(phrases.postings, times), np.tile(phrases.totals, times), owner, phrases.loras * times)
 
 
 def _texts(texts: Texts, times: int) -> Texts:

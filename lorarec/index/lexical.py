@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from .phrases import PHRASES, Matched, PhraseIndex, Texts
+from .phrases import PHRASES, Matched, PhraseIndex, TagIndex, Texts
 from .postings import Floats, Postings, QueryTerms
 
 GROUPS = ("names", "triggers", "tags", "content", "examples")
@@ -37,7 +37,8 @@ class LexicalIndex(Struct, frozen=True):
     vocabulary: dict[str, int]
     importance: Floats  # how much a term says, 0..1, shape (terms,)
     bm25: dict[str, Postings]  # by group
-    phrases: dict[str, PhraseIndex]  # by kind
+    phrases: dict[str, PhraseIndex]  # names, triggers
+    tags: TagIndex
     texts: Texts  # phrases and examples
     training: Postings  # rows LoRAs, weights log lift of a training term over the library
     trained: NDArray[np.bool_]  # LoRAs whose training tags are known, shape (loras,)
@@ -70,7 +71,8 @@ class LexicalIndex(Struct, frozen=True):
             vocabulary=vocabulary,
             importance=importance,
             bm25={name: _bm25(groups[name], len(vocabulary)) for name in GROUPS},
-            phrases={kind: PhraseIndex.build(table, kind, importance) for kind in PHRASES},
+            phrases={kind: PhraseIndex.build(table, kind, importance) for kind in ("names", "triggers")},
+            tags=TagIndex.build(table, importance),
             texts=table,
             training=_lift(training, len(vocabulary)),
             trained=np.asarray([bool(row) for row in training], np.bool_),

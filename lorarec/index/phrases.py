@@ -146,19 +146,21 @@ def _sums(values: Floats, ends: NDArray[np.int64]) -> Floats:
 
 
 class PhraseIndex(Struct, frozen=True):
-    """Names, trigger sets or tags: how much of a phrase does a prompt contain?"""
+    """Phrases of one kind: how much of a phrase does a prompt contain?"""
 
     postings: Postings  # rows are phrases, weights are term importances
+    totals: Floats  # importance of all terms of a phrase, shape (phrases,)
     owner: Ints  # LoRA of each phrase, shape (phrases,)
     loras: int
 
     @classmethod
-    def build(cls, texts: Texts, kind: str, importance: Floats) -> PhraseIndex:
-        """Of the phrases of one kind."""
-        phrases = texts.of_kind(kind)
-        starts = texts.starts[phrases.start : phrases.stop + 1]
-        terms = texts.terms[starts[0] : starts[-1]]
-        lengths = np.diff(starts)
+    def build(cls, texts: Texts, kind: str, importance: Floats, least: int = 1) -> PhraseIndex:
+        """Of the phrases of one kind that have at least so many terms."""
+        numbers, owner = _of_kind(texts, kind)
+        chosen = np.diff(texts.starts)[numbers] >= least
+        numbers, owner = numbers[chosen], owner[chosen]
+        places, lengths = runs(texts.starts, numbers)
+        terms = texts.terms[places]
         order = np.argsort(terms, kind="stable")
         postings = Postings.of(
             np.searchsorted(terms[order], np.arange(len(importance) + 1)),
@@ -166,22 +168,17 @@ class PhraseIndex(Struct, frozen=True):
             importance[terms[order]],
             len(lengths),
         )
-        at = KINDS.index(kind) * texts.loras
-        counts = np.diff(texts.owners[at : at + texts.loras + 1])
-        return cls(postings, np.repeat(np.arange(texts.loras, dtype=np.int32), counts), texts.loras)
+        return cls(postings, texts.sizes[numbers], owner, texts.loras)
 
-    def mass(self, query: QueryTerms, totals: Floats) -> Floats:
-        """`Matched.mass` of all LoRAs, shape (loras,), 0 where nothing matches. ``totals``: `Texts.sizes` of these."""
+    def mass(self, query: QueryTerms) -> Floats:
+        """`Matched.mass` of all LoRAs, shape (loras,), 0 where nothing matches."""
         touched, matched = self._touched(query)
-        return self._by_owner(np.maximum, touched, matched * (matched / totals[touched]))
+        return self._by_owner(np.maximum, touched, matched * (matched / self.totals[touched]))
 
-    def covered(self, query: QueryTerms, totals: Floats) -> Floats:
-        """Importance of the phrases that the query contains whole, but for 1% of it, of all LoRAs, shape (loras,).
-
-        ``totals``: `Texts.sizes` of these.
-        """
+    def covered(self, query: QueryTerms) -> Floats:
+        """Importance of the phrases that the query contains whole, but for 1% of it, of all LoRAs, shape (loras,)."""
         touched, matched = self._touched(query)
-        whole = matched > 0.99 * totals[touched]
+        whole = matched > 0.99 * self.totals[touched]
         return self._by_owner(np.add, touched[whole], matched[whole])
 
     def _touched(self, query: QueryTerms) -> tuple[NDArray[np.int64], Floats]:
@@ -195,3 +192,38 @@ class PhraseIndex(Struct, frozen=True):
         out = np.zeros(self.loras, np.float32)
         reduce.at(out, self.owner[phrases], values)
         return out
+
+
+class TagIndex(Struct, frozen=True):
+    """Tags. Most are one word, which is there or is not: they are kept by LoRA, and only the others as phrases."""
+
+    words: Postings  # rows are LoRAs, weights the importance of a tag of this one term, times how often it stands there
+    phrases: PhraseIndex
+
+    @classmethod
+    def build(cls, texts: Texts, importance: Floats) -> TagIndex:
+        """Of all tags."""
+        numbers, owner = _of_kind(texts, "tags")
+        single = np.diff(texts.starts)[numbers] == 1
+        terms = texts.terms[texts.starts[numbers[single]]]
+        order = np.lexsort((owner[single], terms))
+        terms, rows = terms[order], owner[single][order]
+        new = np.ones(len(rows), np.bool_)
+        new[1:] = (terms[1:] != terms[:-1]) | (rows[1:] != rows[:-1])
+        firsts = np.flatnonzero(new)
+        times = np.diff(np.append(firsts, len(rows))).astype(np.float32)
+        starts = np.searchsorted(terms[firsts], np.arange(len(importance) + 1))
+        words = Postings.of(starts, rows[firsts], importance[terms[firsts]] * times, texts.loras)
+        return cls(words, PhraseIndex.build(texts, "tags", importance, 2))
+
+    def covered(self, query: QueryTerms) -> Floats:
+        """Importance of the tags that the query contains whole, see `PhraseIndex.covered`, of all LoRAs."""
+        return self.words.score(query.ids, np.ones(len(query.ids), np.float32)) + self.phrases.covered(query)
+
+
+def _of_kind(texts: Texts, kind: str) -> tuple[NDArray[np.int64], Ints]:
+    """The numbers of all texts of a kind, and the LoRA of each."""
+    found = texts.of_kind(kind)
+    at = KINDS.index(kind) * texts.loras
+    counts = np.diff(texts.owners[at : at + texts.loras + 1])
+    return np.arange(found.start, found.stop), np.repeat(np.arange(texts.loras, dtype=np.int32), counts)

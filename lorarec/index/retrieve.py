@@ -70,10 +70,9 @@ def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
     """Look a query's terms up, each with its attention."""
     terms, phrases = lexical.query(asked), lexical.phrases
     whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
-    totals = {kind: lexical.texts.sizes[lexical.texts.of_kind(kind)] for kind in PHRASES}
-    whole["trigger_mass"] = phrases["triggers"].mass(terms, totals["triggers"])
-    whole["name_mass"] = phrases["names"].mass(terms, totals["names"])
-    whole["tag_overlap"] = phrases["tags"].covered(terms, totals["tags"])
+    whole["trigger_mass"] = phrases["triggers"].mass(terms)
+    whole["name_mass"] = phrases["names"].mass(terms)
+    whole["tag_overlap"] = lexical.tags.covered(terms)
     whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
     return Words(terms, whole, {name: _ordered(values, _LOOKED) for name, values in whole.items()})
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lorarec.index import postings as postings_module
 from lorarec.index.lexical import GROUPS, Document, LexicalIndex
-from lorarec.index.phrases import KINDS, PHRASES, PhraseIndex, Texts
+from lorarec.index.phrases import KINDS, PHRASES, PhraseIndex, TagIndex, Texts
 from lorarec.index.postings import Postings, QueryTerms
 
 WORDS = ["cat", "dog", "owl", "fox", "elk", "bee"]
@@ -98,12 +98,11 @@ def texts_of(importance: np.ndarray, count: int, **kinds: list[list[list[int]]])
 def test_coverage_of_phrases_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
     texts = texts_of(importance, 3, triggers=[[[0, 1], [2]], [], [[1, 1, 2]]], tags=[[], [[0]], []])
-    totals = texts.sizes[texts.of_kind("triggers")]
-    np.testing.assert_allclose(totals, [1.5, 0.25, 0.75])
     phrases = PhraseIndex.build(texts, "triggers", importance)
+    np.testing.assert_allclose(phrases.totals, [1.5, 0.25, 0.75])
     query = terms_of(0, 2)
-    np.testing.assert_allclose(phrases.mass(query, totals), [1 / 1.5, 0.0, 0.25 * 0.25 / 0.75], rtol=1e-6)
-    np.testing.assert_allclose(phrases.covered(query, totals), [0.25, 0.0, 0.0])
+    np.testing.assert_allclose(phrases.mass(query), [1 / 1.5, 0.0, 0.25 * 0.25 / 0.75], rtol=1e-6)
+    np.testing.assert_allclose(phrases.covered(query), [0.25, 0.0, 0.0])
     known = importance * np.asarray([1, 0, 1], np.float32)
     matched = texts.matched(np.asarray([2, 1, 0]), known, known, 1.0)
     none = [np.nan] * 3
@@ -117,25 +116,30 @@ def test_a_word_that_says_next_to_nothing_may_be_missing() -> None:
     importance = np.asarray([1.0, 0.9, 0.01, 0.1], np.float32)
     texts = texts_of(importance, 2, tags=[[[0, 1, 2]], [[0, 3]]])
     phrases = PhraseIndex.build(texts, "tags", importance)
-    covered = phrases.covered(terms_of(0, 1), texts.sizes[texts.of_kind("tags")])
-    np.testing.assert_allclose(covered, [1.9, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(phrases.covered(terms_of(0, 1)), [1.9, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(TagIndex.build(texts, importance).covered(terms_of(0, 1)), [1.9, 0.0], rtol=1e-6)
 
 
 PHRASES_OF_LORAS = st.lists(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), max_size=3), max_size=6)
 
 
-@given(PHRASES_OF_LORAS, st.sets(st.integers(0, 5)), st.sampled_from(PHRASES))
-def test_posting_lists_and_phrases_agree(phrases: list[list[list[int]]], asked: set[int], kind: str) -> None:
+@given(PHRASES_OF_LORAS, st.sets(st.integers(0, 5)), st.sampled_from(PHRASES), st.sampled_from([1, 512]))
+def test_posting_lists_and_phrases_agree(phrases: list[list[list[int]]], asked: set[int], kind: str, many: int) -> None:
     importance = np.asarray([1.0, 0.8, 0.5, 0.25, 0.1, 0.05], np.float32)
     texts = texts_of(importance, len(phrases), **{kind: phrases})
-    index, totals = PhraseIndex.build(texts, kind, importance), texts.sizes[texts.of_kind(kind)]
+    index = PhraseIndex.build(texts, kind, importance)
     query, known = terms_of(*asked), np.zeros(6, np.float32)
     known[list(asked)] = importance[list(asked)]
     everywhere = texts.matched(np.arange(len(phrases)), known, known, 1.0)
     mass = everywhere.mass[PHRASES.index(kind)]
-    np.testing.assert_allclose(index.mass(query, totals), np.nan_to_num(mass), rtol=1e-5)
+    np.testing.assert_allclose(index.mass(query), np.nan_to_num(mass), rtol=1e-5)
     whole = [sum(importance[list(set(p))].sum() for p in owned if set(p) <= asked) for owned in phrases]
-    np.testing.assert_allclose(index.covered(query, totals), np.asarray(whole), rtol=1e-5)
+    np.testing.assert_allclose(index.covered(query), np.asarray(whole), rtol=1e-5)
+    if kind == "tags":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postings_module, "_MANY", many)  # common words get plain columns, or none do
+            tags = TagIndex.build(texts, importance)
+        np.testing.assert_allclose(tags.covered(query), np.asarray(whole), rtol=1e-5)
 
 
 def test_best_example_by_hand() -> None:
@@ -186,7 +190,8 @@ def test_libraries_without_any_words(count: int) -> None:
     for name in GROUPS:
         assert index.bm25[name].score(asked.ids, asked.weights).tolist() == [0.0] * count
     for phrases in index.phrases.values():
-        assert phrases.mass(asked, np.zeros(0, np.float32)).tolist() == [0.0] * count
+        assert phrases.mass(asked).tolist() == [0.0] * count
+    assert index.tags.covered(asked).tolist() == [0.0] * count
     matched = index.matched(asked, np.arange(count))
     for values in (matched.mass, matched.cover, matched.rarest, matched.example):
         assert values.size == count * (1 if values is matched.example else 3) and np.isnan(values).all()
