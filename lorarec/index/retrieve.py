@@ -77,6 +77,17 @@ def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
     return Words(terms, whole, {name: _ordered(values, _LOOKED) for name, values in whole.items()})
 
 
+def read_ahead(lexical: LexicalIndex, vectors: Vectors, words: Words) -> None:
+    """Read what the candidates by words will be asked for.
+
+    It is mapped from disk, in pages all over it: another thread can wait for them while the prompt is encoded.
+    """
+    rows = distinct(np.concatenate([best[:PER_SOURCE] for best in words.best.values()]))[0]
+    for matrix in (vectors.semantic, vectors.artistic, vectors.technical, vectors.names, vectors.example_mean):
+        matrix.take(rows, 0)
+    vectors.examples.take(lexical.matched(words.terms, rows).examples.texts, 0)
+
+
 def retrieve(
     lexical: LexicalIndex,
     vectors: Vectors | None,
