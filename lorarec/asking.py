@@ -27,6 +27,7 @@ from .types import Active, Query
 Floats = NDArray[np.float32]
 Looked = tuple[Words, "Consulted | None"]  # what the words say, of library and history
 
+VERY_MANY = 200_000  # LoRAs whose vectors seldom are all in memory; with fewer, reading ahead keeps an answer waiting
 MANY = 2000  # LoRAs or past prompts from which looking words up takes longer than handing it to another thread
 
 
@@ -77,7 +78,7 @@ def ask(
 
     def by_words() -> Looked:
         words, consulted = match(library.lexical, prompt.terms), remembered()
-        if library.vectors is not None:
+        if library.vectors is not None and len(library.loras) >= VERY_MANY:
             read_ahead(library.lexical, library.vectors, words)
         return words, consulted
 
