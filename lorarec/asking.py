@@ -15,7 +15,7 @@ from .encode.lender import Lender
 from .encode.profiles import LENSES
 from .errors import BadFile, LorarecError, MissingPart, NotReady, UnknownLora
 from .filtering import base_known
-from .index.retrieve import QueryVectors, Words, match
+from .index.retrieve import QueryVectors, Words, match, read_ahead
 from .knowledge import Consulted, UserKnowledge, consult
 from .library import Library
 from .lookup import Lookup
@@ -27,6 +27,7 @@ from .types import Active, Query
 Floats = NDArray[np.float32]
 Looked = tuple[Words, "Consulted | None"]  # what the words say, of library and history
 
+VERY_MANY = 200_000  # LoRAs whose vectors seldom are all in memory; with fewer, reading ahead keeps an answer waiting
 MANY = 2000  # LoRAs or past prompts from which looking words up takes longer than handing it to another thread
 
 
@@ -76,7 +77,10 @@ def ask(
         return consult(knowledge, library, prompt.terms, None, active=rows.tolist(), base_model=base_model)
 
     def by_words() -> Looked:
-        return match(library.lexical, prompt.terms), remembered()
+        words, consulted = match(library.lexical, prompt.terms), remembered()
+        if library.vectors is not None and len(library.loras) >= VERY_MANY:
+            read_ahead(library.lexical, library.vectors, words)
+        return words, consulted
 
     vectors = near = None
     looked_up = None

@@ -29,7 +29,7 @@ from .rank.versions import version_groups
 from .records import Records
 from .types import Lora
 
-FORMAT = 9  # of the saved form; any change of it or of what is computed here starts afresh
+FORMAT = 10  # of the saved form; any change of it or of what is computed here starts afresh
 _KIND = "library"
 _NEW_DAYS = 30.0
 

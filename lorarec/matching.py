@@ -57,10 +57,9 @@ class Matches:
     @property
     def examples(self) -> Sequence[str]:
         """Words of its nearest example prompt."""
-        examples = self._library.lexical.examples.texts
         best: tuple[str, ...] = ()
-        for at in range(int(examples.owners[self._row]), int(examples.owners[self._row + 1])):
-            numbers = set(examples.terms[examples.starts[at] : examples.starts[at + 1]].tolist())
+        for example in self._library.lexical.texts.of_lora("examples", self._row):
+            numbers = set(example.tolist())
             shared = _telling(term for term, number in self._asked.telling if number in numbers)
             best = max(best, shared, key=lambda words: sum(map(importance, words)))
         return best

@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from . import base_models
-from .arrays import distinct
+from .arrays import distinct, first
 from .filtering import Filtering, Filters, base_key, heads
 from .index.backends import open_index
 from .index.retrieve import NEAREST, PER_SOURCE, QueryVectors, View, Words, look_near, match, retrieve
@@ -124,8 +124,7 @@ class Pipeline:
         view = View(ask.words or match(library.lexical, ask.read.terms), ask.vectors, ask.nearest)
         lap("lexical")
         allowed = self._allowed(ask)
-        order = library.facts.downloads_order
-        popular = order[allowed[order]][:POPULAR]
+        popular = first(library.facts.downloads_order, allowed, POPULAR)
         if ask.consulted is not None and ask.consulted.evidence is not None:
             popular = distinct(np.concatenate([popular, ask.consulted.evidence.candidates(PER_SOURCE)]))[0]
         lap("filters")
@@ -227,12 +226,8 @@ class Pipeline:
         scores = scores * np.where(np.isfinite(fit), np.sqrt(np.clip(fit, 0, 1)), 1).astype(np.float32)
         if ask.read.unwanted:
             lexical = self.library.lexical
-            unwanted = lexical.known(lexical.query(ask.read.unwanted))
-            cover = np.zeros(len(found.rows), np.float32)
-            for phrases in lexical.phrases.values():
-                share = phrases.matched(unwanted, found.rows).cover
-                cover = np.maximum(cover, np.where(share > 0.6, share, 0))
-            scores = scores * (1 - 0.6 * cover)
+            share = lexical.matched(lexical.query(ask.read.unwanted), found.rows).cover
+            scores = scores * (1 - 0.6 * np.where(share > 0.6, share, np.float32(0)).max(0))
         return scores
 
     def _least(self, query: Query) -> float:
@@ -248,16 +243,17 @@ class Pipeline:
         """Keep the best of each version group; returns the order without the others, and the others."""
         if not self._collapses(ask.query):
             return order, order[:0]
-        _, first = distinct(self.library.groups[found.rows[order]])
+        best = distinct(self.library.groups[found.rows[order]])[1]
         keep = np.zeros(len(order), np.bool_)
-        keep[first] = True
+        keep[best] = True
         return order[keep], order[~keep]
 
-    def _versions(self, row: int, others: NDArray[np.int64], found: Candidates) -> tuple[str, ...]:
-        """Paths of the candidates that were collapsed into a LoRA, best first."""
-        rows = found.rows[others]
-        same = rows[self.library.groups[rows] == self.library.groups[row]]
-        return tuple(self.library.loras.paths[other] for other in same)
+    def _versions(self, others: NDArray[np.int64]) -> dict[int, list[str]]:
+        """Paths of the LoRAs that were collapsed into another, by version group; given and told best first."""
+        paths: dict[int, list[str]] = {}
+        for row, group in zip(others.tolist(), self.library.groups[others].tolist(), strict=True):
+            paths.setdefault(group, []).append(self.library.loras.paths[row])
+        return paths
 
     def _choose(
         self, order: NDArray[np.int64], scores: Floats, found: Candidates, table: SignalTable, ask: Ask, top: int
@@ -306,6 +302,7 @@ class Pipeline:
         active = {row: self.library.loras[row].name for row in ask.active_rows.tolist()}
         asked = Asked(self.library, ask.read)
         shown_signals = np.round(table.values[chosen].astype(np.float64), 4).tolist()
+        versions = self._versions(found.rows[others])
         out = []
         for place, at in enumerate(chosen):
             row = int(found.rows[at])
@@ -335,7 +332,7 @@ class Pipeline:
                     id=lora.id,
                     fingerprint=lora.fingerprint,
                     role=lora.role.value,
-                    versions=self._versions(row, others, found),
+                    versions=tuple(versions.get(int(self.library.groups[row]), ())),
                     partner="" if partner is None else self.library.loras.paths[partner],
                     base_model_doubt=_doubt(fit, lora, ask.query.base_model),
                     preview=lora.preview,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorarec.arrays import distinct, dot, dots, largest, runs
+from lorarec.arrays import distinct, dot, dots, first, largest, runs
 
 
 @given(st.lists(st.integers(-5, 5)))
@@ -54,3 +54,15 @@ def test_products_are_those_of_numpy_in_blocks_or_in_one(rows: int, others: int,
     np.testing.assert_allclose(dots(left, right), left @ right.T, rtol=1e-4)
     for other in right:
         np.testing.assert_allclose(dot(left, other), left @ other, rtol=1e-4)
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 12))
+def test_the_first_of_an_order_that_may_be_shown(shown: list[bool], count: int) -> None:
+    mask = np.asarray(shown, np.bool_)
+    order = np.random.default_rng(0).permutation(len(mask))
+    assert first(order, mask, count).tolist() == [row for row in order.tolist() if mask[row]][:count]
+
+
+def test_an_order_is_looked_at_no_further_than_it_must_be() -> None:
+    beyond = np.full(1000, 10**9)  # no place of the mask
+    assert first(np.concatenate([np.arange(3), beyond]), np.ones(3, np.bool_), 3).tolist() == [0, 1, 2]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..arrays import ranges
 from ..index.lexical import LexicalIndex
-from ..index.phrases import ExampleIndex, PhraseIndex, Texts
+from ..index.phrases import KINDS, PhraseIndex, TagIndex, Texts
 from ..index.postings import Postings
 from ..index.retrieve import Vectors
 from ..library import Library
@@ -60,7 +60,8 @@ def _lexical(index: LexicalIndex, times: int) -> LexicalIndex:
         importance=index.importance,
         bm25={name: _postings(postings, times) for name, postings in index.bm25.items()},
         phrases={name: _phrases(phrases, times) for name, phrases in index.phrases.items()},
-        examples=_examples(index.examples, times),
+        tags=TagIndex(_postings(index.tags.words, times), _phrases(index.tags.phrases, times)),
+        texts=_texts(index.texts, times),
         training=_postings(index.training, times),
         trained=np.tile(index.trained, times),
     )
@@ -79,20 +80,19 @@ def _postings(postings: Postings, times: int) -> Postings:
 
 
 def _phrases(phrases: PhraseIndex, times: int) -> PhraseIndex:
-    return PhraseIndex(
-        _postings(phrases.postings, times),
-        _texts(phrases.texts, times),
-        np.tile(phrases.totals, times),
-        _shifted(phrases.owner, times, phrases.texts.loras).astype(np.int32),
-    )
-
-
-def _examples(examples: ExampleIndex, times: int) -> ExampleIndex:
-    return ExampleIndex(_texts(examples.texts, times), np.tile(examples.norms, times))
+    owner = _shifted(phrases.owner, times, phrases.loras).astype(np.int32)
+    return PhraseIndex(_postings(phrases.postings, times), np.tile(phrases.totals, times), owner, phrases.loras * times)
 
 
 def _texts(texts: Texts, times: int) -> Texts:
-    return Texts(_ends(texts.starts, times), np.tile(texts.terms, times), _ends(texts.owners, times))
+    kinds = [texts.of_kind(kind) for kind in KINDS]
+    lengths, counts = np.diff(texts.starts), np.diff(texts.owners).reshape(len(KINDS), -1)
+    return Texts(
+        _ends(np.concatenate([np.tile(lengths[kind], times) for kind in kinds])),
+        np.concatenate([np.tile(texts.terms[texts.starts[k.start] : texts.starts[k.stop]], times) for k in kinds]),
+        _ends(np.tile(counts, times).ravel()),
+        np.concatenate([np.tile(texts.sizes[kind], times) for kind in kinds]),
+    )
 
 
 def _shifted(rows: NDArray[np.int64] | NDArray[np.int32], times: int, count: int) -> NDArray[np.int64]:
@@ -100,9 +100,9 @@ def _shifted(rows: NDArray[np.int64] | NDArray[np.int32], times: int, count: int
     return (np.asarray(rows, np.int64) + np.arange(times)[:, None] * count).ravel()
 
 
-def _ends(starts: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """Where things start, and the end of the last one, over all copies."""
-    return np.append(_shifted(starts[:-1], times, int(starts[-1])), starts[-1] * times)
+def _ends(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where things of these lengths start, and the end of the last one."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
 
 
 def _vectors(vectors: Vectors, times: int, scratch: Path, seed: int) -> Vectors:

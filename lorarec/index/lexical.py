@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from .phrases import ExampleIndex, PhraseIndex
+from .phrases import PHRASES, Matched, PhraseIndex, TagIndex, Texts
 from .postings import Floats, Postings, QueryTerms
 
 GROUPS = ("names", "triggers", "tags", "content", "examples")
@@ -37,8 +37,9 @@ class LexicalIndex(Struct, frozen=True):
     vocabulary: dict[str, int]
     importance: Floats  # how much a term says, 0..1, shape (terms,)
     bm25: dict[str, Postings]  # by group
-    phrases: dict[str, PhraseIndex]  # names, triggers, tags
-    examples: ExampleIndex
+    phrases: dict[str, PhraseIndex]  # names, triggers
+    tags: TagIndex
+    texts: Texts  # phrases and examples
     training: Postings  # rows LoRAs, weights log lift of a training term over the library
     trained: NDArray[np.bool_]  # LoRAs whose training tags are known, shape (loras,)
 
@@ -53,23 +54,26 @@ class LexicalIndex(Struct, frozen=True):
         def ids(terms: Iterable[str]) -> list[int]:
             return [vocabulary.setdefault(term, len(vocabulary)) for term in terms]
 
-        phrases = {
+        texts = {
             "names": [[ids(phrase) for phrase in document.names] for document in documents],
             "triggers": [[ids(phrase) for phrase in document.triggers] for document in documents],
             "tags": [[ids(phrase) for phrase in document.tags] for document in documents],
+            "examples": [[ids(prompt) for prompt in document.examples] for document in documents],
         }
-        examples = [[ids(prompt) for prompt in document.examples] for document in documents]
-        groups = {name: [[term for p in owned for term in p] for owned in lists] for name, lists in phrases.items()}
+        groups = {name: [[term for p in owned for term in p] for owned in lists] for name, lists in texts.items()}
         groups["content"] = [ids(document.content) for document in documents]
-        groups["examples"] = [[term for prompt in owned for term in prompt] for owned in examples]
         training = [dict(zip(ids(d.training), d.training.values(), strict=True)) for d in documents]
         importance = _importance(vocabulary, groups, telling)
+        for kind in PHRASES:
+            texts[kind] = [[phrase for phrase in owned if phrase] for owned in texts[kind]]
+        table = Texts.build(texts, importance)
         return cls(
             vocabulary=vocabulary,
             importance=importance,
             bm25={name: _bm25(groups[name], len(vocabulary)) for name in GROUPS},
-            phrases={name: PhraseIndex.build(lists, importance) for name, lists in phrases.items()},
-            examples=ExampleIndex.build(examples, importance),
+            phrases={kind: PhraseIndex.build(table, kind, importance) for kind in ("names", "triggers")},
+            tags=TagIndex.build(table, importance),
+            texts=table,
             training=_lift(training, len(vocabulary)),
             trained=np.asarray([bool(row) for row in training], np.bool_),
         )
@@ -85,11 +89,12 @@ class LexicalIndex(Struct, frozen=True):
         ids = np.fromiter(known.keys(), np.int32, len(known))
         return QueryTerms(ids, np.fromiter(known.values(), np.float32, len(known)) * self.importance[ids])
 
-    def known(self, query: QueryTerms) -> Floats:
-        """Importance of the query's terms, 0 for all others, shape (terms,)."""
-        weights = np.zeros(len(self.importance), np.float32)
-        weights[query.ids] = self.importance[query.ids]
-        return weights
+    def matched(self, query: QueryTerms, rows: NDArray[np.int64]) -> Matched:
+        """What the phrases and examples of some LoRAs have of a query; rows of the library, shape (r,)."""
+        known = np.zeros((2, len(self.importance)), np.float32)
+        known[:, query.ids] = self.importance[query.ids]
+        known[1, query.ids] *= query.weights
+        return self.texts.matched(rows, known[0], known[1], float(np.sqrt(np.square(query.weights).sum())))
 
 
 def _importance(

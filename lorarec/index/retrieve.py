@@ -16,6 +16,7 @@ from ..arrays import distinct, dot, dots, largest
 from ..timings import Lap, no_lap
 from ..types import Candidates
 from .lexical import GROUPS, LexicalIndex
+from .phrases import PHRASES, Owned
 from .postings import Floats, QueryTerms
 
 PER_SOURCE = 24  # candidates taken from each field group; twice as many from the dense lens
@@ -71,9 +72,20 @@ def match(lexical: LexicalIndex, asked: Mapping[str, float]) -> Words:
     whole = {f"bm25_{group}": lexical.bm25[group].score(terms.ids, terms.weights) for group in GROUPS}
     whole["trigger_mass"] = phrases["triggers"].mass(terms)
     whole["name_mass"] = phrases["names"].mass(terms)
-    whole["tag_overlap"] = phrases["tags"].covered(terms)
+    whole["tag_overlap"] = lexical.tags.covered(terms)
     whole["training_lift"] = lexical.training.score(terms.ids, terms.weights)
     return Words(terms, whole, {name: _ordered(values, _LOOKED) for name, values in whole.items()})
+
+
+def read_ahead(lexical: LexicalIndex, vectors: Vectors, words: Words) -> None:
+    """Read what the candidates by words will be asked for.
+
+    It is mapped from disk, in pages all over it: another thread can wait for them while the prompt is encoded.
+    """
+    rows = distinct(np.concatenate([best[:PER_SOURCE] for best in words.best.values()]))[0]
+    for matrix in (vectors.semantic, vectors.artistic, vectors.technical, vectors.names, vectors.example_mean):
+        matrix.take(rows, 0)
+    vectors.examples.take(lexical.matched(words.terms, rows).examples.texts, 0)
 
 
 def retrieve(
@@ -109,14 +121,12 @@ def retrieve(
         rows = np.arange(lexical.count) if allowed is None else np.flatnonzero(allowed)
     columns = {name: values[rows] for name, values in whole.items()}
     columns["training_lift"][~lexical.trained[rows]] = np.nan
-    known = lexical.known(view.words.terms)
-    for name, short in (("names", "name"), ("triggers", "trigger")):
-        matched = lexical.phrases[name].matched(known, rows)
-        columns[f"{short}_mass"], columns[f"{short}_cover"] = matched.mass, matched.cover
-        columns[f"{short}_rarest"] = matched.rarest
-    tags = lexical.phrases["tags"]
-    columns["tag_overlap"] = tags.of(rows, whole["tag_overlap"])
-    columns["tag_rarest"] = tags.matched(known, rows).rarest
+    matched = lexical.matched(view.words.terms, rows)
+    for at, kind in enumerate(("name", "trigger")):
+        columns[f"{kind}_mass"], columns[f"{kind}_cover"] = matched.mass[at], matched.cover[at]
+    columns["name_rarest"], columns["trigger_rarest"], columns["tag_rarest"] = matched.rarest
+    columns["tag_overlap"][np.isnan(matched.cover[PHRASES.index("tags")])] = np.nan
+    columns["example_words"] = matched.example
     lap("lexical")
     chunk = np.full(len(rows), -1, np.int64)
     if vectors is not None and view.vectors is not None:
@@ -129,8 +139,8 @@ def retrieve(
             chunk = weighted.argmax(0)
             columns["chunk"] = near.max(0)
             columns["chunk_weighted"] = weighted.max(0)
-    lap("dense")
-    columns.update(_examples(lexical, vectors, view, rows))
+        lap("dense")
+        columns.update(_examples(vectors, view.vectors, matched.examples))
     lap("examples")
     return Candidates(rows, columns, chunk)
 
@@ -155,8 +165,8 @@ def _candidates(
     if len(rows) >= per_source:
         return rows
     # Where nothing matches and nothing is known to be popular, an answer still has something to rank.
-    first = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
-    return distinct(np.concatenate([rows, first]))[0]
+    some = np.arange(per_source) if allowed is None else np.flatnonzero(allowed)[:per_source]
+    return distinct(np.concatenate([rows, some]))[0]
 
 
 def _picked(words: Words, column: str, count: int, allowed: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -231,24 +241,16 @@ def _cosine(matrix: Floats, query: Floats) -> Floats:
     return values
 
 
-def _examples(lexical: LexicalIndex, vectors: Vectors | None, view: View, rows: NDArray[np.int64]) -> dict[str, Floats]:
-    """Similarity of each candidate's best example prompt, by words and by meaning; NaN without examples."""
-    examples = lexical.examples.texts.of(rows)
-    terms = view.words.terms
-    weights = np.zeros(len(lexical.importance), np.float32)
-    weights[terms.ids] = terms.weights * lexical.importance[terms.ids]
-    norm = float(np.sqrt(np.square(terms.weights).sum()))
-    columns = {"example_words": examples.best(lexical.examples.cosines(weights, norm, examples.texts))}
-    if vectors is not None and view.vectors is not None:
-        meaning = np.full(len(rows), np.nan, np.float32)
-        if vectors.examples.shape[1]:
-            near = dot(vectors.examples.take(examples.texts, 0), view.vectors.semantic)
-            near[near == 0] = np.nan  # an example without text, or one that is not encoded yet
-            meaning = examples.best(near)
-        columns["example_meaning"] = meaning
-        mean = vectors.means["example_mean"]
-        columns["example_meaning_centred"] = meaning - (np.dot(mean, view.vectors.semantic) if len(mean) else 0)
-    return columns
+def _examples(vectors: Vectors, query: QueryVectors, examples: Owned) -> dict[str, Floats]:
+    """Cosine of the query with each candidate's best example prompt; NaN without examples."""
+    meaning = np.full(examples.owners, np.nan, np.float32)
+    if vectors.examples.shape[1]:
+        near = dot(vectors.examples.take(examples.texts, 0), query.semantic)
+        near[near == 0] = np.nan  # an example without text, or one that is not encoded yet
+        meaning = examples.best(near)
+    mean = vectors.means["example_mean"]
+    centred = meaning - (np.dot(mean, query.semantic) if len(mean) else 0)
+    return {"example_meaning": meaning, "example_meaning_centred": centred}
 
 
 def _top(values: Floats, count: int, allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:

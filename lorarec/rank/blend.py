@@ -88,7 +88,7 @@ class Blend:
     def inputs(self, table: SignalTable, rows: Sequence[int] | None = None) -> Floats:
         """Standardised features of all candidates or of some, shape (c, f); 0 where unknown."""
         values = table.values if rows is None else table.values[rows]
-        return standardise(values[:, self._columns(table.names)], self._log, self._mean, self._scale)
+        return standardise(values.T[self._columns(table.names)].T, self._log, self._mean, self._scale)
 
     def _columns(self, names: tuple[str, ...]) -> list[int]:
         """Where the features stand in a table with these columns; looked up once per kind of table."""
@@ -134,9 +134,13 @@ class FoldScorer:
 
 def standardise(values: Floats, log: NDArray[np.bool_], mean: Floats, scale: Floats) -> Floats:
     """Signals of the features' columns -> standardised, clipped, NaN -> 0; shape kept."""
-    values = np.array(values, np.float32)
-    values[:, log] = np.log1p(np.maximum(values[:, log], 0))
-    result: Floats = np.nan_to_num(np.clip((values - mean) / scale, -CLIP, CLIP), copy=False)
+    columns = np.array(values.T, np.float32)  # whole rows of it are quicker to take out and put back
+    columns[log] = np.log1p(np.maximum(columns[log], 0))
+    columns -= mean[:, None]
+    columns /= scale[:, None]
+    np.minimum(np.maximum(columns, -CLIP, out=columns), CLIP, out=columns)
+    columns[np.isnan(columns)] = 0
+    result: Floats = columns.T
     return result
 
 

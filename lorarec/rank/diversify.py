@@ -45,7 +45,7 @@ def mmr(scores: Floats, vectors: Floats | None, count: int, diversity: float, le
 
 def _likeness(vectors: Floats, at: int) -> Floats:
     """Cosines with one of some unit vectors, 0..1, shape (c,)."""
-    return np.clip(dot(vectors, vectors[at]), 0, 1)
+    return np.minimum(np.maximum(dot(vectors, vectors[at]), 0), 1)  # as np.clip, in half the time
 
 
 def explore(order: list[int], candidates: list[int], share: float, seed: int) -> list[int]:

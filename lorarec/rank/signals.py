@@ -86,7 +86,8 @@ def signal_table(
     known.update(candidates.columns)
     known.update(prompt_terms=np.log1p(prompt_terms), base_model_fit=base_model_fit, recency=recency)
     known.update(personal or {})
-    values = np.empty((len(SIGNALS), len(rows)), np.float32)  # by column, which is quicker to fill
+    values = np.full((len(SIGNALS), len(rows)), np.nan, np.float32)  # by column, which is quicker to fill
     for at, name in enumerate(SIGNALS):
-        values[at] = known.get(name, np.nan)
+        if name in known:
+            values[at] = known[name]
     return SignalTable(rows, SIGNALS, np.ascontiguousarray(values.T))

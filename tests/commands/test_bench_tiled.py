@@ -33,11 +33,17 @@ def library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         assert recommender._library.now is not None
         known = recommender._library.now.pipeline.library
     count = len(known.loras)
-    lens, examples = np.ones((count, 4), np.float32), np.ones((len(known.lexical.examples.norms), 4), np.float32)
+    lens, examples = np.ones((count, 4), np.float32), np.ones((examples_of(known), 4), np.float32)
     spread = np.zeros(count, np.float32)
     means = dict.fromkeys(("semantic", "artistic", "technical", "example_mean", "name_near"), lens[0])
     vectors = Vectors(lens, lens, lens, lens, examples, lens, spread, means)
     return replace(known, models={"semantic": "x"}, vectors=vectors)
+
+
+def examples_of(library: Library) -> int:
+    """Number of all example prompts."""
+    examples = library.lexical.texts.of_kind("examples")
+    return examples.stop - examples.start
 
 
 def test_a_disk_without_room_is_named_before_hours_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +63,11 @@ def test_every_copy_is_found_like_the_first(library: Library, tmp_path: Path) ->
             np.testing.assert_allclose(found.whole[name], np.tile(values, TIMES), rtol=1e-6, err_msg=name)
         count = len(library.loras)
         last = np.asarray([2 * count + 5])
-        numbers = large.lexical.examples.texts.of(last).texts
-        first = library.lexical.examples.texts.of(np.asarray([5])).texts
-        assert (numbers - 2 * len(library.lexical.examples.norms)).tolist() == first.tolist()
+        told = large.lexical.matched(large.lexical.query(asked), last)
+        first = library.lexical.matched(library.lexical.query(asked), np.asarray([5]))
+        assert (told.examples.texts - 2 * examples_of(library)).tolist() == first.examples.texts.tolist() != []
+        for name in ("mass", "cover", "rarest", "example"):
+            np.testing.assert_array_equal(getattr(told, name), getattr(first, name), err_msg=name)
         assert len({lora.id for lora in large.loras}) == len({lora.path for lora in large.loras}) == TIMES * count
         assert large.groups.max() < TIMES * count and len(set(large.groups)) == TIMES * len(set(library.groups))
         order = large.facts.downloads_order

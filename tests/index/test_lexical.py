@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lorarec.index import postings as postings_module
 from lorarec.index.lexical import GROUPS, Document, LexicalIndex
-from lorarec.index.phrases import ExampleIndex, PhraseIndex
+from lorarec.index.phrases import KINDS, PHRASES, PhraseIndex, TagIndex, Texts
 from lorarec.index.postings import Postings, QueryTerms
 
 WORDS = ["cat", "dog", "owl", "fox", "elk", "bee"]
@@ -90,51 +90,70 @@ def test_plain_columns_are_added_up_block_by_block(monkeypatch: pytest.MonkeyPat
     )
 
 
+def texts_of(importance: np.ndarray, count: int, **kinds: list[list[list[int]]]) -> Texts:
+    """A table of these texts; no LoRA has any of the other kinds."""
+    return Texts.build({kind: kinds.get(kind, [[]] * count) for kind in KINDS}, importance)
+
+
 def test_coverage_of_phrases_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
-    phrases = PhraseIndex.build([[[0, 1], [], [2]], [], [[1, 1, 2]]], importance)
+    texts = texts_of(importance, 3, triggers=[[[0, 1], [2]], [], [[1, 1, 2]]], tags=[[], [[0]], []])
+    phrases = PhraseIndex.build(texts, "triggers", importance)
     np.testing.assert_allclose(phrases.totals, [1.5, 0.25, 0.75])
     query = terms_of(0, 2)
     np.testing.assert_allclose(phrases.mass(query), [1 / 1.5, 0.0, 0.25 * 0.25 / 0.75], rtol=1e-6)
     np.testing.assert_allclose(phrases.covered(query), [0.25, 0.0, 0.0])
-    matched = phrases.matched(importance * np.asarray([1, 0, 1], np.float32), np.asarray([2, 1, 0]))
-    np.testing.assert_allclose(matched.mass, [0.25 * 0.25 / 0.75, np.nan, 1 / 1.5], rtol=1e-6)
-    np.testing.assert_allclose(matched.cover, [1 / 3, np.nan, 1.0], rtol=1e-6)
-    np.testing.assert_allclose(matched.rarest, [0.25, np.nan, 1.0], rtol=1e-6)
-    np.testing.assert_allclose(phrases.of(np.asarray([2, 1]), phrases.mass(query)), [1 / 12, np.nan], rtol=1e-6)
+    known = importance * np.asarray([1, 0, 1], np.float32)
+    matched = texts.matched(np.asarray([2, 1, 0]), known, known, 1.0)
+    none = [np.nan] * 3
+    np.testing.assert_allclose(matched.mass, [none, [0.25 * 0.25 / 0.75, np.nan, 1 / 1.5], [np.nan, 1, np.nan]], 1e-6)
+    np.testing.assert_allclose(matched.cover, [none, [1 / 3, np.nan, 1.0], [np.nan, 1, np.nan]], rtol=1e-6)
+    np.testing.assert_allclose(matched.rarest, [none, [0.25, np.nan, 1.0], [np.nan, 1, np.nan]], rtol=1e-6)
+    np.testing.assert_array_equal(matched.example, none)
 
 
 def test_a_word_that_says_next_to_nothing_may_be_missing() -> None:
-    phrases = PhraseIndex.build([[[0, 1, 2]], [[0, 3]]], np.asarray([1.0, 0.9, 0.01, 0.1], np.float32))
+    importance = np.asarray([1.0, 0.9, 0.01, 0.1], np.float32)
+    texts = texts_of(importance, 2, tags=[[[0, 1, 2]], [[0, 3]]])
+    phrases = PhraseIndex.build(texts, "tags", importance)
     np.testing.assert_allclose(phrases.covered(terms_of(0, 1)), [1.9, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(TagIndex.build(texts, importance).covered(terms_of(0, 1)), [1.9, 0.0], rtol=1e-6)
 
 
-PHRASES = st.lists(st.lists(st.lists(st.integers(0, 5), max_size=4), max_size=3), max_size=6)
+PHRASES_OF_LORAS = st.lists(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), max_size=3), max_size=6)
 
 
-@given(PHRASES, st.sets(st.integers(0, 5)))
-def test_posting_lists_and_phrases_agree(phrases: list[list[list[int]]], asked: set[int]) -> None:
+@given(PHRASES_OF_LORAS, st.sets(st.integers(0, 5)), st.sampled_from(PHRASES), st.sampled_from([1, 512]))
+def test_posting_lists_and_phrases_agree(phrases: list[list[list[int]]], asked: set[int], kind: str, many: int) -> None:
     importance = np.asarray([1.0, 0.8, 0.5, 0.25, 0.1, 0.05], np.float32)
-    index = PhraseIndex.build(phrases, importance)
+    texts = texts_of(importance, len(phrases), **{kind: phrases})
+    index = PhraseIndex.build(texts, kind, importance)
     query, known = terms_of(*asked), np.zeros(6, np.float32)
     known[list(asked)] = importance[list(asked)]
-    everywhere = index.matched(known, np.arange(len(phrases)))
-    np.testing.assert_allclose(index.mass(query), np.nan_to_num(everywhere.mass), rtol=1e-5)
-    whole = [sum(importance[list(set(p))].sum() for p in owned if p and set(p) <= asked) for owned in phrases]
+    everywhere = texts.matched(np.arange(len(phrases)), known, known, 1.0)
+    mass = everywhere.mass[PHRASES.index(kind)]
+    np.testing.assert_allclose(index.mass(query), np.nan_to_num(mass), rtol=1e-5)
+    whole = [sum(importance[list(set(p))].sum() for p in owned if set(p) <= asked) for owned in phrases]
     np.testing.assert_allclose(index.covered(query), np.asarray(whole), rtol=1e-5)
+    if kind == "tags":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postings_module, "_MANY", many)  # common words get plain columns, or none do
+            tags = TagIndex.build(texts, importance)
+        np.testing.assert_allclose(tags.covered(query), np.asarray(whole), rtol=1e-5)
 
 
 def test_best_example_by_hand() -> None:
     importance = np.asarray([1.0, 0.5, 0.25], np.float32)
-    examples = ExampleIndex.build([[[0, 1]], [], [[2], [0], []]], importance)
+    texts = texts_of(importance, 3, names=[[[1]], [[1]], []], examples=[[[0, 1]], [], [[2], [0], []]])
     weights = np.asarray([1.0, 0.0, 0.25], np.float32) * importance  # attention 1 on terms 0 and 2
-    norm = sqrt(1 + 0.0625)
-    owned = examples.texts.of(np.asarray([2, 1, 0]))
+    matched = texts.matched(np.asarray([2, 1, 0]), np.zeros(3, np.float32), weights, sqrt(1 + 0.0625))
+    np.testing.assert_allclose(matched.example, [1 / 1.0308, np.nan, 1 / (sqrt(1.25) * 1.0308)], rtol=1e-4)
+    owned = matched.examples
     assert owned.texts.tolist() == [1, 2, 3, 0] and owned.having.tolist() == [0, 2]
-    expected = [0.0625 / (0.25 * norm), 1 / norm, 0.0, 1 / (sqrt(1.25) * norm)]
-    np.testing.assert_allclose(examples.cosines(weights, norm, owned.texts), expected, rtol=1e-6)
     np.testing.assert_array_equal(owned.best(np.asarray([2.0, np.nan, 3.0, np.nan], np.float32)), [3.0, np.nan, np.nan])
-    assert examples.texts.of(np.asarray([1])).texts.tolist() == []
+    alone = texts.matched(np.asarray([1]), np.zeros(3, np.float32), weights, 1.0)
+    assert alone.examples.texts.tolist() == [] and np.isnan(alone.example).all()
+    assert [terms.tolist() for terms in texts.of_lora("examples", 2)] == [[2], [0], []]
 
 
 def test_what_every_page_says_tells_less_than_a_name() -> None:
@@ -171,4 +190,8 @@ def test_libraries_without_any_words(count: int) -> None:
     for name in GROUPS:
         assert index.bm25[name].score(asked.ids, asked.weights).tolist() == [0.0] * count
     for phrases in index.phrases.values():
-        assert not phrases.mass(asked).any() and np.isnan(phrases.of(np.arange(count), np.zeros(count))).all()
+        assert phrases.mass(asked).tolist() == [0.0] * count
+    assert index.tags.covered(asked).tolist() == [0.0] * count
+    matched = index.matched(asked, np.arange(count))
+    for values in (matched.mass, matched.cover, matched.rarest, matched.example):
+        assert values.size == count * (1 if values is matched.example else 3) and np.isnan(values).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lorarec.index.lexical import Document, LexicalIndex
-from lorarec.index.retrieve import EVERYTHING, PER_SOURCE, QueryVectors, Vectors, View, match, retrieve
+from lorarec.index.retrieve import EVERYTHING, PER_SOURCE, QueryVectors, Vectors, View, match, read_ahead, retrieve
 from lorarec.index.vectors import index_class
 from lorarec.types import Candidates
 
@@ -85,6 +85,28 @@ def test_cosines_chunks_and_examples_by_hand() -> None:
     assert column(found, "chunk_weighted")[:2] == pytest.approx([0.5, 1.0])
     assert found.best_chunk[:2].tolist() == [0, 1]
     assert column(found, "example_meaning") == pytest.approx([1.0, np.nan, np.nan], nan_ok=True)
+
+
+read: dict[int, set[int]] = {}  # matrix -> rows
+
+
+class Watched(np.ndarray):
+    """A matrix that knows which of its rows were read."""
+
+    def take(self, rows: np.ndarray, axis: int) -> np.ndarray:  # type: ignore[override]
+        read.setdefault(id(self), set()).update(rows.tolist())
+        return np.asarray(self)[rows]
+
+
+def test_what_words_find_is_read_ahead_and_nothing_else() -> None:
+    index = library(
+        Document(names=[["red"]], examples=[["x"], ["y"]]), Document(names=[["owl"]], examples=[["red"]]),
+        Document(names=[["elk"]], examples=[["z"]]),
+    )  # fmt: skip
+    known = vectors(unit([1, 0], [0, 1], [1, 1]).view(Watched), examples=np.ones((4, 2), np.float32).view(Watched))
+    read.clear()
+    read_ahead(index, known, match(index, {"red": 1.0}))
+    assert read == {id(known.semantic): {0, 1}, id(known.examples): {0, 1, 2}}
 
 
 def test_examples_that_have_no_vector_cannot_say() -> None:
