@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             _say("indexing the corpus")
             recommender.refresh()
+            recommender.encoders.prepare()  # vectors may be there already, and the ONNX file of another version
             loras = {
                 index[lora.path]: recommender.details(lora.id).lora
                 for lora in recommender.loras()
