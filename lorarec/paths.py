@@ -36,6 +36,12 @@ def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:
     return list(dict.fromkeys(os.path.abspath(Path(folder).expanduser()) for folder in folders))  # noqa: PTH100
 
 
+def as_on_disk(folder: str) -> str:
+    """An absolute path as the disk spells it, where Windows takes other spellings for the same (``c:\\Out``)."""
+    real = os.path.realpath(folder)  # differs in more where a link or a network drive is on the way
+    return real if os.path.normcase(real) == os.path.normcase(folder) else folder
+
+
 def identity(folder: str) -> Identity:
     """What tells a real folder from all others, whatever it is called here. Raises OSError."""
     status = Path(folder).stat()

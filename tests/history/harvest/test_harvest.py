@@ -51,6 +51,26 @@ def test_an_image_becomes_a_generation_with_its_loras_linked(place: Place) -> No
     assert not report.problems and not report.cancelled
 
 
+def test_a_folder_spelled_otherwise_is_the_same_folder(place: Place) -> None:
+    place.put("sub/a.png", "a fox")
+    assert place.harvest().new == 1
+    sub = str(place.images / "sub")
+    for spelling in (sub, sub + os.sep, os.path.join(sub, "."), os.path.join(sub, "..", "sub"), f"{sub}{os.sep * 2}"):
+        report = place.harvest(spelling)
+        assert (report.found, report.new, report.changed) == (1, 0, 0), spelling
+    assert place.outcomes() == [(1, 0, 0)]
+
+
+def test_where_case_does_not_count_a_folder_is_named_as_on_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.put("a.png", "a fox")
+    place.harvest()
+    monkeypatch.setattr(os.path, "normcase", str.lower)
+    monkeypatch.setattr(os.path, "realpath", lambda path: path.replace("IMAGES", "images"))
+    report = place.harvest(place.images.with_name("IMAGES"), place.images)
+    assert (report.found, report.new, len(report.problems)) == (1, 0, 0)
+    assert place.outcomes() == [(1, 0, 0)]
+
+
 def test_images_of_one_content_are_one_generation(place: Place) -> None:
     place.put("a.png", "a fox")
     place.put("grids/grid.png", "a fox", noise=b"other pixels")
