@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         if stage == "empty" or not report.found:
             raise NotIndexed(nothing_found(recommender))
         if adopt(recommender.data_dir, "loras", args.loras):
-            remark("these folders are now the default; change that with `settings set loras`")
+            remark(f"these folders are now the default; `{own_command()} settings set loras` changes that")
     return 0
 
 
