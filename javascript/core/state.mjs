@@ -139,12 +139,13 @@ export function sliderEnds({ model, low, high }) {
 }
 
 /**
- * A share as people read it.
+ * A share as people read it; cut off, not rounded: what does not reach the least fit must not look as if it did.
  * @param {number} score 0..1
  */
 export function percent(score) {
-  if (score <= 0 || score >= 0.01) return `${Math.round(score * 100)}%`;
-  return score < LEAST ? "<0.1%" : `${(score * 100).toFixed(1)}%`;
+  if (score > 0 && score < LEAST) return "<0.1%";
+  const parts = score < 0.1 ? 10 : 1; // small ones with a decimal
+  return `${Math.floor(score * 100 * parts + 1e-9) / parts}%`;
 }
 
 /**
