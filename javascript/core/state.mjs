@@ -27,7 +27,7 @@ export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
  */
 export function phaseOf({ prompt, auto, error, index, answer }) {
   if (error) return "error";
-  if (index?.stage === "empty") return working(index.job) ? "indexing" : "unindexed";
+  if (index && (index.stage === "empty" || !index.loras)) return working(index.job) ? "indexing" : "unindexed";
   if (!prompt.trim()) return "empty";
   if (!answer) return auto ? "waiting" : "paused";
   if (!answer.suggestions.length) return "none";

@@ -27,6 +27,8 @@ test("every phase has its case", () => {
   };
   for (const [phase, change] of Object.entries(cases)) assert.equal(phaseOf({ ...view, ...change }), phase);
   assert.equal(phaseOf({ ...view, index: index("lexical", "running") }), "ready", "by words already");
+  const gone = { ...view, index: { ...index("full"), loras: 0 }, answer: answer([]) };
+  assert.equal(phaseOf(gone), "unindexed", "no other base model would help where there is no LoRA at all");
 });
 
 test("the card under the pointer stays where it is", () => {
