@@ -43,8 +43,11 @@ def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 def as_on_disk(folder: str) -> str:
     """An absolute path as the disk spells it, where Windows takes other spellings for the same (``c:\\Out``)."""
-    real = os.path.realpath(folder)  # differs in more where a link or a network drive is on the way
-    return real if os.path.normcase(real) == os.path.normcase(folder) else folder
+    real = os.path.realpath(folder)
+    if os.path.normcase(real) == os.path.normcase(folder):
+        return real
+    drive, rest = os.path.splitdrive(folder)  # a link or a network drive is on the way: only its letter is certain
+    return (drive.upper() if drive.endswith(":") else drive) + rest
 
 
 def identity(folder: str) -> Identity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from lorarec.history.harvest.walk import Walk
 from lorarec.history.store import History, Policy
 from lorarec.history_types import PastUse
 from lorarec.measure.images import NEWEST, lay_images, png
+from lorarec.paths import as_on_disk
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -69,6 +71,10 @@ def test_where_case_does_not_count_a_folder_is_named_as_on_disk(place: Place, mo
     report = place.harvest(place.images.with_name("IMAGES"), place.images)
     assert (report.found, report.new, len(report.problems)) == (1, 0, 0)
     assert place.outcomes() == [(1, 0, 0)]
+    monkeypatch.setattr(os.path, "realpath", lambda path: r"\\server\share\Out")
+    monkeypatch.setattr(os.path, "splitdrive", ntpath.splitdrive)
+    assert as_on_disk(r"z:\out") == r"Z:\out", "a network drive's own names are not known"
+    assert as_on_disk(r"\\server\share\x") == r"\\server\share\x"
 
 
 def test_images_of_one_content_are_one_generation(place: Place) -> None:
