@@ -340,6 +340,7 @@ def test_an_empty_folder_is_1(call, tmp_path, data) -> None:
     (tmp_path / "empty").mkdir()
     done = call("index", "--loras", tmp_path / "empty", "--data", data)
     assert done.code == 1 and "no LoRA files" in done.err
+    assert done.out.startswith("0 LoRAs; indexed: nothing;")
 
 
 @pytest.mark.parametrize("verb", [("suggest", "a castle"), ("similar", "red_knight"), ("show", "red_knight")])
