@@ -286,11 +286,17 @@ def key(have: Versions) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
+def states() -> dict[str, Any]:
+    """What runs wrote down, by the environment they ran in: several may share one clone. {} if it is damaged."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return dict(json.loads(STATE.read_text(encoding="utf-8")))
+    return {}
+
+
 def kept() -> dict[str, Any]:
     """What earlier runs in this environment wrote down; {} if there were none, or it is damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return dict(json.loads(STATE.read_text(encoding="utf-8"))[sys.prefix])
-    return {}
+    entry = states().get(sys.prefix)
+    return entry if isinstance(entry, dict) else {}
 
 
 def recall(have: Versions, now: float) -> dict[str, str]:
@@ -311,7 +317,7 @@ def remember(have: Versions, left_out: dict[str, str], now: float, gained: Mappi
     added = {**(before if isinstance(before, dict) else {}), **gained}  # for those who want to be rid of it again
     entry = {"key": key(have), "left_out": left_out, "until": now + wait, "added": added}
     with contextlib.suppress(OSError):  # a folder that cannot be written: the next start tries again
-        STATE.write_text(json.dumps({sys.prefix: entry}, indent=1), encoding="utf-8")
+        STATE.write_text(json.dumps({**states(), sys.prefix: entry}, indent=1), encoding="utf-8")
 
 
 def report(left_out: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from . import base_models
 from .catalog.lenses import STYLE_WORDS
 from .encode.lender import Lender
 from .encode.profiles import LENSES
-from .errors import BadFile, LorarecError, MissingPart, NotReady, UnknownLora
+from .errors import BadFile, LorarecError, MissingPart, NotReady
 from .filtering import base_known
 from .index.retrieve import QueryVectors, Words, match, read_ahead
 from .knowledge import Consulted, UserKnowledge, consult
@@ -58,13 +58,12 @@ def ask(
     notes: list[str] = []
     active: dict[int | str, Active] = {}  # by row, or by name if unknown: a tag and a stack may name the same one
     for lora in (*query.active, *prompt.active):
-        try:
-            active.setdefault(lookup.row(lookup.find(lora.name).id), lora)
-        except UnknownLora as error:
-            if active.setdefault(lora.name.lower(), lora) is lora:
-                known = str(error).startswith("several")
-                why = f"is not clear: {error}" if known else "is not in the index"
-                notes.append(f'active LoRA "{lora.name}" {why}')
+        found = lookup.rows(lora.name)
+        if len(found) == 1:
+            active.setdefault(found[0], lora)
+        elif active.setdefault(lora.name.lower(), lora) is lora:
+            why = f"is not clear: {lookup.several(lora.name, found)}" if found else "is not in the index"
+            notes.append(f'active LoRA "{lora.name}" {why}')
     if query.base_model and not base_known(query.base_model):
         notes.append(f'"{query.base_model}" does not tell its base model; LoRAs of all base models are suggested')
     lap("parse")

@@ -241,7 +241,7 @@ SENTENCES = {
     ),
     "the history is off, so that nothing can be harvested; {remedy}": "历史记录已关闭，无法读取图片；请先开启",
     'no installed LoRA is called "{name}"; did you mean {near}?': "没有名为“{name}”的 LoRA；您是指 {near} 吗？",
-    'no installed LoRA is called "{name}"; see `lorarec index` and the spelling': (
+    'no installed LoRA is called "{name}"; check its spelling; `lorarec index` finds new files': (
         "没有名为“{name}”的 LoRA；请检查拼写与 `lorarec index`"
     ),
     "no installed LoRA has the id {id}": "没有编号为 {id} 的 LoRA",

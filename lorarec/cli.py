@@ -89,7 +89,17 @@ class _VerbParser(argparse.ArgumentParser):
             if module.__doc__:
                 self.description = module.__doc__.strip()
             self.set_defaults(run=module.run)
-        return super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # told here, with the usage of the verb; the parser above would show its own
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._near(unknown[0])}")
+        return found, unknown
+
+    def _near(self, word: str) -> str:
+        """The option that was probably meant, as the end of a sentence; "" if none."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(word.partition("=")[0], self._option_string_actions, 1)
+        return f"; did you mean {near[0]}?" if near else ""
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -105,6 +105,11 @@ class Collection:
         """
         return self._ready().lookup.find(name, fingerprint)
 
+    def ids(self, name: str) -> tuple[str, ...]:
+        """Ids of the LoRAs that a name may mean, as `find` takes it; of several none is. Raises `NotIndexed`."""
+        now = self._ready()
+        return tuple(now.pipeline.library.loras.ids[row] for row in now.lookup.rows(name))
+
     def shares_stem(self, id_: str) -> bool:
         """Whether another LoRA has the same file name, which is all that tags in prompts name it by."""
         now = self._library.now

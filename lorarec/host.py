@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .graphics import GraphicsMemory, PlainMemory
+from .paths import expanded
 
 
 class Host(Protocol):
@@ -46,8 +47,8 @@ class PlainHost:
 
     def __init__(self, loras: Sequence[Path | str] = (), data: Path | str | None = None) -> None:
         """Remember the folders; empty or None means: from the environment, else the platform's default."""
-        self._loras = [Path(p) for p in loras]
-        self._data = Path(data) if data else None
+        self._loras = [Path(expanded(p)) for p in loras]
+        self._data = Path(expanded(data)) if data else None
         self._graphics = PlainMemory()
 
     def lora_roots(self) -> Sequence[Path]:
@@ -55,14 +56,14 @@ class PlainHost:
         if self._loras:
             return self._loras
         named = os.environ.get("LORAREC_LORAS", "")
-        return [Path(p) for p in named.split(os.pathsep) if p]
+        return [Path(expanded(p)) for p in named.split(os.pathsep) if p]
 
     def data_dir(self) -> Path:
         """The caller's folder, else ``LORAREC_DATA``, else the platform's place for application data."""
         if self._data:
             return self._data
         named = os.environ.get("LORAREC_DATA", "")
-        return Path(named) if named else default_data_dir()
+        return Path(expanded(named)) if named else default_data_dir()
 
     def busy(self) -> bool:
         """Nothing else runs here."""

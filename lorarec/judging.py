@@ -133,7 +133,7 @@ def judge_history(
     shared = personal.shipped().weights
     occasions = 0 if memories is None else memories.past.count
     if memories is None:
-        verdict = Verdict(why="there is no history to judge by")
+        verdict = Verdict(why="there is no history to judge by; `lorarec harvest` reads the images you have")
     else:
         inserted = without_undone(history.events(kinds=(EventKind.INSERT, EventKind.REMOVE)))
         shown = history.impressions_of({event.impression for event in inserted if event.impression is not None})

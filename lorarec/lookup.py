@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from .errors import UnknownLora
@@ -70,35 +71,43 @@ class Lookup:
         row = self._loras.place.get(id_)
         return row is not None and len(self._names.stems[folded(stem_of(self._loras.paths[row]))]) > 1
 
+    def rows(self, name: str, fingerprint: str = "") -> list[int]:
+        """The rows that a name may mean: by id, path, fingerprint, then file name, then title. Of several none is."""
+        name = name.strip()
+        known = self._loras.place.get(name)
+        if known is None:
+            known = self._names.exact.get(name.replace("\\", "/").strip("/"))
+        if known is not None:
+            return [known]
+        near_paths = self._names.paths[_path(name)]
+        if len(near_paths) == 1:
+            return near_paths
+        copies = self._names.prints[fingerprint] if fingerprint else []
+        if len(copies) == 1:
+            return copies
+        stems = self._names.stems[_path(name).rsplit("/", 1)[-1]]
+        return near_paths or stems or self._names.titles[folded(name)]
+
     def find(self, name: str, fingerprint: str = "") -> Lora:
-        """By id, path, fingerprint, then unique file name, then unique title.
+        """The LoRA of a name, see `rows`.
 
         Raises:
             UnknownLora: none or several go by that name.
         """
-        name = name.strip()
-        known = self._loras.place.get(name)
-        if known is not None:
-            return self._loras[known]
-        row = self._names.exact.get(name.replace("\\", "/").strip("/"))
-        if row is not None:
-            return self._loras[row]
-        near_paths = self._names.paths[_path(name)]
-        if len(near_paths) == 1:
-            return self._loras[near_paths[0]]
-        copies = self._names.prints[fingerprint] if fingerprint else []
-        if len(copies) == 1:
-            return self._loras[copies[0]]
-        stem = _path(name).rsplit("/", 1)[-1]
-        for found in (near_paths, self._names.stems[stem], self._names.titles[folded(name)]):
-            if len(found) == 1:
-                return self._loras[found[0]]
-            if found:
-                paths = ", ".join(self._loras.paths[at] for at in found[:5])
-                raise UnknownLora(f'several LoRAs are called "{name}": {paths}; name one by its path')
+        rows = self.rows(name, fingerprint)
+        if len(rows) == 1:
+            return self._loras[rows[0]]
+        if rows:
+            raise UnknownLora(self.several(name, rows))
+        stem = _path(name.strip()).rsplit("/", 1)[-1]
         near = [path for path in self._loras.paths if stem and stem in folded(path)][:3]
-        hint = f"; did you mean {', '.join(near)}?" if near else "; see `lorarec index` and the spelling"
-        raise UnknownLora(f'no installed LoRA is called "{name}"{hint}')
+        hint = f"did you mean {', '.join(near)}?" if near else "check its spelling; `lorarec index` finds new files"
+        raise UnknownLora(f'no installed LoRA is called "{name.strip()}"; {hint}')
+
+    def several(self, name: str, rows: Sequence[int]) -> str:
+        """A sentence on a name that these rows share."""
+        paths = ", ".join(self._loras.paths[at] for at in rows[:5])
+        return f'several LoRAs are called "{name.strip()}": {paths}; name one by its path'
 
 
 def _path(name: str) -> str:

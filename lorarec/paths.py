@@ -30,10 +30,24 @@ def folded(name: str) -> str:
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
+def expanded(path: str | os.PathLike[str]) -> str:
+    """A path with the home folder for a leading "~"; of a user that is not known it stays as typed. Never raises."""
+    return os.path.expanduser(path)  # noqa: PTH111 (Path's raises where the home folder is not known)
+
+
 def absolute(folders: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Folders as absolute paths without links resolved, each once, in order."""
     # abspath, for resolve() would follow links and name files as the hosts do not.
-    return list(dict.fromkeys(os.path.abspath(Path(folder).expanduser()) for folder in folders))  # noqa: PTH100
+    return list(dict.fromkeys(os.path.abspath(expanded(folder)) for folder in folders))  # noqa: PTH100
+
+
+def as_on_disk(folder: str) -> str:
+    """An absolute path as the disk spells it, where Windows takes other spellings for the same (``c:\\Out``)."""
+    real = os.path.realpath(folder)
+    if os.path.normcase(real) == os.path.normcase(folder):
+        return real
+    drive, rest = os.path.splitdrive(folder)  # a link or a network drive is on the way: only its letter is certain
+    return (drive.upper() if drive.endswith(":") else drive) + rest
 
 
 def identity(folder: str) -> Identity:

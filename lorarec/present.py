@@ -105,7 +105,11 @@ def show_suggestions(answer: Suggestions, out: Console, *, least: float = 0.0, w
             out.print()
     if more := len(answer.suggestions) - len(shown):
         out.print()
-        out.print(Text(f"and {more} less likely (below {least:g}); --min-score 0 shows them", "dim"))
+        out.print(
+            Text(
+                f"and {more} less likely (below {least:g}); --min-score 0 shows {'it' if more == 1 else 'them'}", "dim"
+            )
+        )
 
 
 def _widths(out: Console) -> tuple[int, int, int, int, int, int]:

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from .aside import aside
 from .errors import BadFile, StorageError, UsageError
+from .paths import expanded, is_folder
 
 FILE = "settings.json"
 
@@ -238,13 +239,13 @@ def _absolute(settings: Settings, before: Settings) -> Settings:
     found: dict[str, Any] = {name: tuple(map(_resolved, getattr(settings, name))) for name in lists}
     for name in ("encoder_semantic", "encoder_artistic", "encoder_technical"):
         value = getattr(settings, name)
-        if value and value != getattr(before, name) and os.path.isdir(os.path.expanduser(value)):  # noqa: PTH111, PTH112
+        if value and value != getattr(before, name) and is_folder(expanded(value)):
             found[name] = _resolved(value)
     return msgspec.structs.replace(settings, **found)
 
 
 def _resolved(folder: str) -> str:
-    return os.path.abspath(os.path.expanduser(folder))  # noqa: PTH100, PTH111 (links keep their names)
+    return os.path.abspath(expanded(folder))  # noqa: PTH100 (links keep their names)
 
 
 def save(data_dir: Path, settings: Settings) -> None:

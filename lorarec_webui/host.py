@@ -39,9 +39,11 @@ class WebuiHost:
 
     def data_dir(self) -> Path:
         """A folder in the WebUI's data folder, which is kept from being served (`door`); ``LORAREC_DATA`` wins."""
+        from lorarec.paths import expanded
+
         named = os.environ.get("LORAREC_DATA", "")
         if named:
-            return Path(named)
+            return Path(expanded(named))
         from modules import paths
 
         return Path(os.path.abspath(paths.data_path or ".")) / DATA  # noqa: PTH100

@@ -53,9 +53,11 @@ class ComfyHost:
         """
         from pathlib import Path
 
+        from ..lorarec.paths import expanded
+
         named = os.environ.get("LORAREC_DATA", "")
         if named:
-            return Path(named)
+            return Path(expanded(named))
         import folder_paths
 
         system = getattr(folder_paths, "get_system_user_directory", None)

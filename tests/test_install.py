@@ -278,6 +278,17 @@ def test_what_was_ever_added_is_written_down(install: ModuleType) -> None:
     assert install.kept()["added"] == {"bm25s": "0.3"}
 
 
+def test_pythons_that_share_a_clone_keep_what_each_has_added(
+    install: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install.remember({}, {}, 1.0, {"msgspec": "0.20"})
+    with monkeypatch.context() as other:
+        other.setattr(sys, "prefix", "/another/python")
+        install.remember({}, {}, 2.0, {"rich": "15.0"})
+        assert install.kept()["added"] == {"rich": "15.0"}
+    assert install.kept()["added"] == {"msgspec": "0.20"}
+
+
 def test_all_there_means_no_installer_at_all(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     complete = {p.name: "99" for p in install.PARTS}
     monkeypatch.setattr(install, "installed", lambda: complete)

@@ -95,3 +95,12 @@ def test_files_that_differ_in_extension_or_case_are_told_apart() -> None:
 def test_an_empty_catalogue_knows_nothing() -> None:
     with pytest.raises(UnknownLora):
         Lookup(Records.of([])).find("x")
+
+
+def test_the_rows_that_a_name_may_mean_are_told_without_looking_for_what_is_near() -> None:
+    lookup = Lookup(Records.of([KNIGHT, OWL, OWL_2, COPY]))
+    assert lookup.rows("elsewhere/owl") == [1, 2]
+    assert lookup.rows("red knight") == lookup.rows(KNIGHT.id) == [0]
+    assert lookup.rows("gone", "f1") == [0] and lookup.rows("gone", "f3") == []
+    lookup.find = None  # a prompt may name hundreds that are not here, and `find` looks at every path for each
+    assert lookup.rows("knight") == []

@@ -3,6 +3,14 @@
 /** @typedef {import("./types.mjs").Answer} Answer */
 /** @typedef {import("./types.mjs").Card} Card */
 
+const LONGEST = 20_000; // characters of a prompt that the API takes; what stands behind them says nothing new
+
+/** @param {string} key of a field that is sent @param {any} value @returns {any} a prompt cut off where the API ends it, and not within a character */
+function sent(key, value) {
+  if (key !== "prompt" && key !== "negative") return value;
+  return value.length > LONGEST ? value.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "") : value;
+}
+
 /** An answer that is no success, in a sentence for the user. */
 export class ApiError extends Error {
   /** @param {string} message @param {string} code e.g. "unreachable" @param {number} status 0: no answer came */
@@ -173,7 +181,7 @@ export class Client {
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json", ...this._headers() };
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const init = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+    const init = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body, sent) };
     return (await this._send(this.base + path, init)).json();
   }
 

@@ -1,6 +1,7 @@
 /** What to do where the encoder is missing: fetch it, after its size was told, from a mirror or through a proxy if need be. */
 
 import { changed, fill, make } from "./dom.mjs";
+import { working } from "./state.mjs";
 
 /** @typedef {import("./types.mjs").Encoder} Encoder */
 
@@ -32,7 +33,7 @@ export class EncoderBox {
     this.element.hidden = !state?.missing.length;
     if (!state || this.element.hidden) return;
     const { job, size, fetchable } = state;
-    const busy = job.state === "running" || job.state === "waiting";
+    const busy = working(job);
     fill(this._text, say(byWords ? "noEncoder" : "lessEncoders"), fetchable ? "" : ` ${say("noEncoderFolder")}`);
     this._fetch.hidden = busy || !fetchable;
     fill(this._fetch, size === null ? say("fetchEncoder") : say("fetchEncoderOf", { size: megabytes(size) }));

@@ -52,7 +52,9 @@ export function drawMessage(element, phase, { say, index, error, refresh, again,
     none: () => box(say("nothingTitle"), say("none")),
     error: () => box(say("errorTitle"), sentence(/** @type {Error} */ (error), say), button(say("retry"), again)),
     unindexed: () =>
-      index?.folders ? box(say("unindexedTitle"), index.job.error || say("unindexed"), button(say("startIndex"), start)) : box(say("unindexedTitle"), say("noFolder")),
+      index?.folders
+        ? box(say("unindexedTitle"), index.job.error || say(index.stage === "empty" ? "unindexed" : "noFiles"), button(say("startIndex"), start))
+        : box(say("unindexedTitle"), say("noFolder")),
     indexing: () =>
       box(
         say("indexingTitle"),
@@ -61,7 +63,7 @@ export function drawMessage(element, phase, { say, index, error, refresh, again,
         make("button.lr-small", { type: "button", onclick: stop }, say("cancel")),
       ),
   };
-  if (changed(element, phase, error && sentence(error, say), index?.folders, index?.job.error)) {
+  if (changed(element, phase, error && sentence(error, say), index?.stage, index?.folders, index?.job.error)) {
     element.setAttribute("role", phase === "error" ? "alert" : "group");
     fill(element, ...shown[phase]());
   }

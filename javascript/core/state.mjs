@@ -27,7 +27,7 @@ export const LEVELS = ["safe", "suggestive", "mature", "explicit"];
  */
 export function phaseOf({ prompt, auto, error, index, answer }) {
   if (error) return "error";
-  if (index?.stage === "empty") return working(index.job) ? "indexing" : "unindexed";
+  if (index && (index.stage === "empty" || !index.loras)) return working(index.job) ? "indexing" : "unindexed";
   if (!prompt.trim()) return "empty";
   if (!answer) return auto ? "waiting" : "paused";
   if (!answer.suggestions.length) return "none";
@@ -139,12 +139,13 @@ export function sliderEnds({ model, low, high }) {
 }
 
 /**
- * A share as people read it.
+ * A share as people read it; cut off, not rounded: what does not reach the least fit must not look as if it did.
  * @param {number} score 0..1
  */
 export function percent(score) {
-  if (score <= 0 || score >= 0.01) return `${Math.round(score * 100)}%`;
-  return score < LEAST ? "<0.1%" : `${(score * 100).toFixed(1)}%`;
+  if (score > 0 && score < LEAST) return "<0.1%";
+  const parts = score < 0.1 ? 10 : 1; // small ones with a decimal
+  return `${Math.floor(score * 100 * parts + 1e-9) / parts}%`;
 }
 
 /**

@@ -11,6 +11,26 @@ const DRAFT = "lorarec.draft";
 const TOKEN = "lorarec.token";
 const SAID = 2000; // milliseconds for which the button says how copying went
 
+/** What this tab keeps; nothing where the browser closes its storage to pages. */
+const kept = {
+  /** @param {string} name @returns {string | null} */
+  get(name) {
+    try {
+      return sessionStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  /** @param {string} name @param {string} value */
+  set(name, value) {
+    try {
+      sessionStorage.setItem(name, value);
+    } catch {
+      // It lasts as long as the page.
+    }
+  },
+};
+
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
@@ -27,7 +47,7 @@ function translate(language) {
 
 /** Ask for the server's token until it is right; it is kept for this tab only. @param {Client} client @param {import("../core/texts.mjs").Say} say */
 async function admitted(client, say) {
-  client.token = sessionStorage.getItem(TOKEN) ?? "";
+  client.token = kept.get(TOKEN) ?? "";
   for (;;) {
     try {
       return await client.facets();
@@ -35,7 +55,7 @@ async function admitted(client, say) {
       if (/** @type {any} */ (error).status !== 401) return null;
     }
     client.token = await askToken(say);
-    sessionStorage.setItem(TOKEN, client.token);
+    kept.set(TOKEN, client.token);
   }
 }
 
@@ -44,6 +64,7 @@ function askToken(say) {
   const input = make("input.lr-input", { type: "password", autocomplete: "off", required: true, "aria-label": say("token") });
   const form = make("form.lr-page-token", {}, make("p", {}, say("unauthorised")), input, make("button.lr-primary", {}, say("unlock")));
   byId("panel").append(form);
+  input.focus({ preventScroll: true });
   return new Promise((resolve) =>
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -64,9 +85,9 @@ async function start() {
   const facets = await admitted(client, say);
   base.append(...(facets?.base_models ?? []).filter((one) => one.name).map((one) => make("option", { value: one.name }, one.name)));
 
-  const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "[]");
+  const draft = JSON.parse(kept.get(DRAFT) ?? "[]");
   fields.forEach((field, k) => (field.value = draft[k] ?? ""));
-  const keep = () => sessionStorage.setItem(DRAFT, JSON.stringify(fields.map((field) => field.value)));
+  const keep = () => kept.set(DRAFT, JSON.stringify(fields.map((field) => field.value)));
   fields.forEach((field) => field.addEventListener("input", keep));
 
   const button = byId("copy");

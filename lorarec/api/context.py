@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ..errors import UnknownLora
 from ..jobs import Job, JobState
+from ..paths import expanded
 from ..recent import Recent
 from ..timings import Timings
 from ..types import Lora
@@ -94,7 +95,7 @@ class Context:
 
     def _places(self) -> list[str]:
         """Folders of this machine that sentences may name, inner ones first."""
-        places: list[Path | str] = [Path.home(), *self.image_folders()]
+        places: list[Path | str] = [expanded("~"), *self.image_folders()]
         opened = self.keeper.opened
         if opened is not None:
             places += [opened.data_dir, *opened.roots, *opened.settings.images]

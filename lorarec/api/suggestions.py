@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..errors import UnknownLora
 from ..prompt.read import read
 from ..prompt.syntax import parse
 from ..types import Active, Query, Role, Suggestions
@@ -182,9 +181,7 @@ def _in_use(recommender: Recommender, query: Query) -> tuple[InUse, ...]:
     tagged = parse("\n".join((query.prompt, *query.second))).loras
     found: dict[str, InUse] = {}
     for name, strength in (*((one.name, one.strength) for one in query.active), *tagged):
-        try:
-            id_ = recommender.find(name).id
-        except UnknownLora:
-            id_ = ""
+        ids = recommender.ids(name)
+        id_ = ids[0] if len(ids) == 1 else ""
         found.setdefault(id_ or name.lower(), InUse(name=name, strength=strength, id=id_))
     return tuple(found.values())

@@ -145,6 +145,8 @@ class _News(Iterator[bytes]):
             self._open = False
             self._context.streams.release()
 
+    __del__ = close  # a door that is cancelled before it has the answer cannot close it
+
 
 def _job(context: Context, name: str) -> Job:
     if name == "index":

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NotIndexed, UsageError
-from ..paths import is_folder
+from ..paths import is_folder, printable
 from ..present import remarks
 from ..progress import progress
 from ..settings import Settings, change
 
 if TYPE_CHECKING:
     from ..recommender import Recommender
-    from ..types import ScanReport
 
 
 def own_command() -> str:
@@ -74,23 +73,24 @@ def opened(args: argparse.Namespace) -> Iterator[Recommender]:
         recommender.close()
 
 
-def bring_up_to_date(recommender: Recommender, refresh: bool = True) -> ScanReport | None:
-    """Index what is new or changed, with progress on stderr; None without ``refresh``.
+def bring_up_to_date(recommender: Recommender, refresh: bool = True, *, loras_needed: bool = True) -> None:
+    """Index what is new or changed, if ``refresh``, with progress on stderr; says which LoRA folder is out of reach.
 
     Raises:
-        NotIndexed: there is nothing to recommend from, with the reason.
+        NotIndexed: there is nothing to recommend from, with the reason; with ``loras_needed`` also where no LoRA of the
+            index is there any more.
     """
-    report = None
     if refresh:
         with progress() as meter:
             report = recommender.refresh(meter)
+        folders = set(map(printable, recommender.roots))
+        remarks([f"{one.path}: {one.message}" for one in report.problems if one.path in folders])
     recommender.encoders.prepare()
     remarks(recommender.notices)
-    if recommender.stage == "empty":
-        if report is None:
-            raise NotIndexed(f"there is no index yet; run `{own_command()} index --loras DIR` first")
+    if recommender.stage == "empty" and not refresh:
+        raise NotIndexed(f"there is no index yet; run `{own_command()} index --loras DIR` first")
+    if recommender.stage == "empty" or (loras_needed and not recommender.loras()):
         raise NotIndexed(nothing_found(recommender))
-    return report
 
 
 def unsaid(notes: Iterable[str], recommender: Recommender) -> list[str]:

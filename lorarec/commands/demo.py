@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ..errors import UsageError
+from ..paths import expanded
 from ..present import console, print_json, remarks, show_suggestions
 from ..progress import progress
 from ..settings import Settings
@@ -74,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from ..recommender import Recommender
 
     if args.loras:
-        raise UsageError("demo uses its own LoRAs; for yours: lorarec suggest PROMPT --loras DIR")
-    place = Path(args.out).expanduser() if args.out else Path(tempfile.mkdtemp(prefix="lorarec-demo-"))
+        raise UsageError(f"demo uses its own LoRAs; for yours: {own_command()} suggest PROMPT --loras DIR")
+    place = Path(expanded(args.out)) if args.out else Path(tempfile.mkdtemp(prefix="lorarec-demo-"))
     loras, data = place / "loras", Path(args.data) if args.data else place / "data"
     files = sample.write(loras)
     # Defaults, so that everybody sees the same.

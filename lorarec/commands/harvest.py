@@ -45,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
         if not folders:
             raise UsageError(
                 f"no image folder is known; name those with your images: {own_command()} harvest DIR, "
-                "or set them with `settings set images`"
+                f"or set them: {own_command()} settings set images DIR"
             )
         index_loras(recommender)
         with progress() as meter:
             report = recommender.memory.harvest(folders, meter)
             learn(recommender, meter)
         if adopt(recommender.data_dir, "images", args.folders):
-            remark("these image folders are now the default; change that with `settings set images`")
+            remark(f"these image folders are now the default; `{own_command()} settings set images` changes that")
     if args.json:
         print_json(report)
     else:

@@ -24,7 +24,7 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from ..database import FILE
-from ..errors import UsageError
+from ..errors import StorageError, UsageError
 from ..host import PlainHost
 from ..naming import remembered
 from ..present import console, number, plain, print_json, remark, remarks
@@ -180,10 +180,13 @@ def _export(args: argparse.Namespace, recommender: Recommender) -> int:
             print_json(row, compact=True)
         return 0
     count = 0
-    with Path(args.file).open("wb") as file:
-        for row in rows:
-            file.write(msgspec.json.encode(row) + b"\n")
-            count += 1
+    try:
+        with Path(args.file).open("wb") as file:
+            for row in rows:
+                file.write(msgspec.json.encode(row) + b"\n")
+                count += 1
+    except OSError as error:
+        raise StorageError(f"{args.file} cannot be written ({error.strerror}); name a file elsewhere") from error
     remark(f"{count:,} lines were written to {args.file}; they hold your prompts")
     return 0
 

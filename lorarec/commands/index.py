@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         if stage == "empty" or not report.found:
             raise NotIndexed(nothing_found(recommender))
         if adopt(recommender.data_dir, "loras", args.loras):
-            remark("these folders are now the default; change that with `settings set loras`")
+            remark(f"these folders are now the default; `{own_command()} settings set loras` changes that")
     return 0
 
 
@@ -57,6 +57,7 @@ def _print(report: ScanReport, recommender: Recommender) -> None:
         if amount := getattr(report, name):
             parts.append(f"{amount} {name}")
     how = {"full": "words and meaning", "lexical": "words only"}.get(recommender.stage, "nothing")
+    how = how if recommender.loras() else "nothing"
     print(f"{', '.join(parts)}; indexed: {how}; {report.seconds:.1f} s")
     for problem in report.problems[:SHOWN]:
         print(plain(f"{problem.path}: {problem.message}"), file=sys.stderr)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import UsageError
 from ..host import PlainHost
-from ..paths import is_folder
+from ..paths import expanded, is_folder
 from ..present import console, plain, print_json, remark
 from ..progress import progress
 from ..settings import Settings, read
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "pull":
         return _pull(args, data_dir, settings)
     if args.action == "use":
-        settings = chosen(settings, args.name, args.lens)
-        change_settings(data_dir, lambda _: settings)
+        change_settings(data_dir, lambda now: chosen(now, args.name, args.lens))
+        settings = read(data_dir).settings
     state = overview(settings, data_dir)
     if args.json:
         print_json(state)
@@ -83,7 +83,7 @@ def chosen(settings: Settings, name: str | None, lens: str | None) -> Settings:
         if lens:
             raise UsageError("a profile is for all lenses; leave --lens out, or name a model")
         return replace(settings, profile=name, **none)
-    folder = Path(name).expanduser()
+    folder = Path(expanded(name))
     if is_folder(folder):
         name = str(folder.resolve())
     elif name.startswith((".", "~", "/")) or "\\" in name:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the profile."""
     with opened(args) as recommender:
-        bring_up_to_date(recommender, not args.no_refresh)
+        bring_up_to_date(recommender, not args.no_refresh, loras_needed=False)
         project = recommender.settings.project if args.project is None else args.project
         found = recommender.profile(project=project, since=args.since)
         if not recommender.memory.history.recording:

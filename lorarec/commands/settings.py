@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..host import PlainHost
+from ..paths import is_folder
 from ..present import console, plain, print_json, remarks
 from ..settings import FILE, OPTIONS, Settings, read
 from .arguments import add_json
@@ -47,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
         change_settings(data_dir, lambda settings: changed(settings, args.action, args.name, args.values))
     found = read(data_dir)
     settings = found.settings
+    if args.action == "set" and args.name in ("loras", "images"):
+        absent = [folder for folder in getattr(settings, args.name) if not is_folder(folder)]
+        remarks([f"{folder} is no folder now; check its spelling, or that its drive is connected" for folder in absent])
     remarks([found.problem] if found.problem else [])
     names = [args.name] if args.name else list(OPTIONS)
     if args.json:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from ..present import console, print_json, remarks, show_suggestions
 from .arguments import SEEDS, add_json, add_refresh, add_top, whole
-from .common import bring_up_to_date, opened, unsaid
+from .common import bring_up_to_date, opened, own_command, unsaid
 from .query import active, add_filters, clean, query
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
         return run_batch(args)
     if not prompt.strip():
-        raise UsageError('the prompt is empty; type it in quotes: lorarec suggest "a castle at night"')
+        raise UsageError(f'the prompt is empty; type it in quotes: {own_command()} suggest "a castle at night"')
     with opened(args) as recommender:
         bring_up_to_date(recommender, not args.no_refresh)
         return answer(recommender, query(args, prompt), args)

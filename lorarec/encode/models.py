@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import Struct
 
 from ..errors import BadFile, MissingPart
-from ..paths import is_file, is_folder
+from ..paths import expanded, is_file, is_folder
 from .profiles import MINILM
 from .weights import read_header
 
@@ -53,7 +53,7 @@ def find(name: str, data_dir: Path) -> ModelFolder | None:
         MissingPart: ``name`` is a folder without safetensors weights or tokenizer.
         BadFile: a file of the model is damaged.
     """
-    own = Path(name).expanduser()
+    own = Path(expanded(name))
     if is_file(own / "config.json"):
         problem = _incomplete(own)
         if problem:
@@ -200,7 +200,7 @@ def _short(name: str) -> str:
 
 
 def _stem(name: str, path: Path) -> str:
-    return path.name if Path(name).expanduser() == path else name.rsplit("/", 1)[-1]
+    return path.name if Path(expanded(name)) == path else name.rsplit("/", 1)[-1]
 
 
 def _hubs() -> list[Path]:
@@ -214,7 +214,7 @@ def _hubs() -> list[Path]:
         env("TRANSFORMERS_CACHE"),
         str(Path(home) / "hub"),
     )
-    folders = [Path(os.path.expandvars(name)).expanduser() for name in names if name]
+    folders = [Path(expanded(os.path.expandvars(name))) for name in names if name]
     return [folder for folder in dict.fromkeys(folders) if is_folder(folder)]
 
 

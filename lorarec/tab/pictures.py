@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from ..api.cards import Card, safety_level
+from ..api.previews import PIXELS
 from ..api.wire import Refused
 from .markup import Html, tag
 from .texts import Say
@@ -45,6 +46,8 @@ def image(context: Context, card: Card, side: int, above: str) -> Any:
     try:
         data = context.previews.get(context.lora(card.id), side).data
         with Image.open(io.BytesIO(data)) as opened:
+            if opened.width * opened.height > PIXELS:  # one that was too large to be made smaller
+                return _tile(card, side)
             picture = opened.convert("RGB")
     except (Refused, OSError, ValueError, Image.DecompressionBombError):
         return _tile(card, side)

@@ -48,21 +48,26 @@ def build(ui: Ui, context: Context) -> tuple[Any, ...]:
         keep = ui.make("Button", "settings_save", value=say("save"), variant="primary")
         defaults = ui.make("Button", "settings_defaults", value=say("defaults"))
     note = ui.note("settings")
-    outputs = [*places.values(), note]
+    filled = ui.gr.State({})  # what was stored when the fields were filled, by name
+    outputs = [*places.values(), filled, note]
 
     def fill() -> Any:
-        return [*_shown(ui, context.recommender().settings, places), ""]
+        now = context.recommender().settings
+        return [*_shown(ui, now, places), {name: getattr(now, name) for name in places}, ""]
 
     def save(*values: Any) -> Any:
-        given = {name: read(name, value) for name, value in zip(places, values, strict=True)}
-        api.store(context, lambda now: settings_module.check(replace(now, **given)))
+        *fields, before = values
+        given = {name: read(name, value) for name, value in zip(places, fields, strict=True)}
+        # What was left as it was is not stored: another program may have changed it meanwhile.
+        new = {name: value for name, value in given.items() if name not in before or value != before[name]}
+        api.store(context, lambda now: settings_module.check(replace(now, **new)))
         return [*fill()[:-1], markup.note(say("saved"), "good")]
 
     def reset() -> Any:
         return [*_shown(ui, Settings(), places), markup.note(say("defaults_shown"))]
 
-    ui.on(keep.click, save, list(places.values()), outputs)
-    ui.on(defaults.click, reset, [], outputs)
+    ui.on(keep.click, save, [*places.values(), filled], outputs)
+    ui.on(defaults.click, reset, [], [*places.values(), note])
     return fill, [], outputs
 
 

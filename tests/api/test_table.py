@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -161,6 +162,11 @@ def test_no_answer_names_a_folder_of_this_machine(client, tmp_path):
         sent = json.loads(json.dumps(body).replace("MOON", moon))
         reply = client(method, path.replace("{id}", moon).replace("{job}", "index"), sent)
         assert str(tmp_path).encode() not in reply.response.body, path
+
+
+def test_where_nobody_has_a_home_folder_errors_are_told_all_the_same(client, monkeypatch):
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("could not determine home directory")))
+    assert client("GET", f"/loras/{'0' * 16}").code == "unknown_lora"
 
 
 def test_an_unforeseen_failure_is_an_answer_without_a_traceback(client, monkeypatch, caplog):

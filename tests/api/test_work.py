@@ -247,10 +247,16 @@ def test_so_many_may_listen_and_no_more(client, monkeypatch):
     assert (reply.status, reply.code, len(streams)) == (503, "busy", 16)
     streams[0].close()
     streams[0].close()  # twice is once
-    assert client("GET", "/events").status == 200
+    streams.append(client("GET", "/events").response.events)
     assert client("GET", "/events").status == 503
     for stream in streams:
         stream.close()
+
+
+def test_a_listener_that_is_lost_makes_room(client):
+    for _ in range(40):
+        # As where a host cancels a request whose client left: what a thread then makes is handed to nobody.
+        assert client("GET", "/events").status == 200
 
 
 def test_streams_end_with_the_api(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ import pytest
 
 from lorarec.commands import models
 from lorarec.errors import MissingPart
+from lorarec.host import PlainHost
+from lorarec.paths import absolute
 from lorarec.settings import OPTIONS, Settings, load
 
 
@@ -35,6 +38,35 @@ def test_lora_folders_are_kept_absolute(call, tmp_path: Path, monkeypatch: pytes
     assert load(tmp_path).loras == (str(tmp_path.resolve() / "one"), str(tmp_path.resolve() / "two"))
 
 
+def test_a_folder_that_is_not_there_is_stored_and_named(call, tmp_path: Path) -> None:
+    done = call("settings", "set", "loras", tmp_path, tmp_path / "lorsa", "--data", tmp_path)
+    assert done.code == 0 and done.err.count("no folder now") == 1 and str(tmp_path / "lorsa") in done.err
+    assert call("settings", "--data", tmp_path).err == "", "only when it is set"
+
+
+def test_a_home_folder_that_nobody_has_is_a_name_like_others(call, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "~nobody at all").mkdir()
+    (tmp_path / "home" / "here").mkdir(parents=True)
+    folders = ["~nobody at all", f"~{os.sep}here"]
+    expected = (str(tmp_path / "~nobody at all"), str(tmp_path / "home" / "here"))
+    assert tuple(absolute(folders)) == expected
+    assert call("settings", "set", "images", *folders, "--data", tmp_path).err == ""
+    assert load(tmp_path).images == expected
+    assert call("models", "use", "~nobody at all/x", "--data", tmp_path).code == 2
+
+
+def test_environment_variables_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LORAREC_DATA", f"~{os.sep}data")
+    monkeypatch.setenv("LORAREC_LORAS", f"~{os.sep}one{os.pathsep}~{os.sep}two")
+    host = PlainHost()
+    assert (host.data_dir(), host.lora_roots()) == (tmp_path / "data", [tmp_path / "one", tmp_path / "two"])
+
+
 def test_folders_of_images_and_encoders_too_but_no_models_name(call, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -51,6 +83,18 @@ def test_a_value_out_of_bounds_changes_nothing(call, tmp_path: Path) -> None:
     done = call("settings", "set", "top", 5000, "--data", tmp_path)
     assert done.code == 2 and "between 1 and 1000" in done.err
     assert load(tmp_path).top == 8
+
+
+def test_choosing_an_encoder_leaves_alone_what_was_set_meanwhile(call, tmp_path: Path, monkeypatch) -> None:
+    real = models.change_settings
+
+    def late(data_dir: Path, changed) -> None:
+        call("settings", "set", "top", 8, "--data", tmp_path)  # another program, just before it is stored
+        real(data_dir, changed)
+
+    monkeypatch.setattr(models, "change_settings", late)
+    assert call("models", "use", "quality", "--data", tmp_path).code == 0
+    assert (load(tmp_path).profile, load(tmp_path).top) == ("quality", 8)
 
 
 def test_a_profile_replaces_own_encoders() -> None:

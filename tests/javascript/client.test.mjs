@@ -26,6 +26,15 @@ test("the newest question wins", async () => {
   assert.ok(asked[1].body.number > asked[0].body.number);
 });
 
+test("a prompt of any length is asked about, as far as the API takes it", async () => {
+  const { asked, fetch } = server();
+  const client = new Client({ fetch });
+  void client.suggest({ prompt: `${"a".repeat(19_999)}\u{1f431}b`, negative: "b".repeat(30_000), base_model: "x" });
+  void client.did({ kind: "like", prompt: "c".repeat(20_001) });
+  assert.equal(asked[0].body.prompt, "a".repeat(19_999));
+  assert.deepEqual([asked[0].body.negative.length, asked[1].body.prompt.length, asked[0].body.base_model], [20_000, 20_000, "x"]);
+});
+
 test("a wide question neither drops nor is dropped", async () => {
   const { asked, fetch } = server();
   const client = new Client({ fetch });

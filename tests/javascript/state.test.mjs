@@ -27,6 +27,8 @@ test("every phase has its case", () => {
   };
   for (const [phase, change] of Object.entries(cases)) assert.equal(phaseOf({ ...view, ...change }), phase);
   assert.equal(phaseOf({ ...view, index: index("lexical", "running") }), "ready", "by words already");
+  const gone = { ...view, index: { ...index("full"), loras: 0 }, answer: answer([]) };
+  assert.equal(phaseOf(gone), "unindexed", "no other base model would help where there is no LoRA at all");
 });
 
 test("the card under the pointer stays where it is", () => {
@@ -126,7 +128,8 @@ test("a slider reaches the suggestion and its range", () => {
 });
 
 test("shares are short and never zero unless they are", () => {
-  assert.deepEqual([0, 0.0004, 0.0042, 0.125, 1].map(percent), ["0%", "<0.1%", "0.4%", "13%", "100%"]);
+  assert.deepEqual([0, 0.0004, 0.0042, 0.125, 0.29, 1].map(percent), ["0%", "<0.1%", "0.4%", "12%", "29%", "100%"]);
+  assert.deepEqual([0.0499, 0.05, 0.055, 0.0996, 0.4999].map(percent), ["4.9%", "5%", "5.5%", "9.9%", "49%"], "below 5% is not 5%");
 });
 
 test("why not tells the nearest cause", () => {

@@ -221,8 +221,10 @@ def test_an_error_names_its_remedy_and_can_be_tried_again(browser: Any, start: A
 def test_a_token_is_asked_for_once(browser: Any, start: Any, loras: Path) -> None:
     page = browser.page(start(loras, "--token", "a-long-enough-token").url)
     page.wait("document.querySelector('.lr-page-token')")
-    page.click(".lr-page-token input")
-    page.type("wrong")
+    around, field, button = (page.box(f".lr-page-token{part}") for part in ("", " input", " button"))
+    assert field["x"] + field["width"] <= around["x"] + around["width"]
+    assert max(field["height"], button["height"]) < 50
+    page.type("wrong")  # nothing was clicked: that is all there is to do
     page.press("Enter", 13, text="\r")
     page.wait("document.querySelector('.lr-page-token input')?.value === ''")
     page.click(".lr-page-token input")
@@ -232,6 +234,30 @@ def test_a_token_is_asked_for_once(browser: Any, start: Any, loras: Path) -> Non
     page.click("#prompt")
     page.type("a knight in armor, castle")
     page.wait("document.querySelector('.lr-preview img')?.src.startsWith('blob:')")
+
+
+def test_a_browser_that_closes_its_storage_shows_the_page(browser: Any, server: Any) -> None:
+    page = browser.page("about:blank")
+    closed = "{get() { throw new DOMException('closed', 'SecurityError'); }}"
+    scripts = (f"Object.defineProperty(window, '{name}Storage', {closed});" for name in ("local", "session"))
+    page.call("Page.addScriptToEvaluateOnNewDocument", source="".join(scripts))
+    page.go(server.url)
+    page.wait(f"{PHASE} === 'empty'")
+    page.click("#prompt")
+    page.type("a knight in armor")
+    page.wait("document.querySelectorAll('.lr-card').length > 2")
+
+
+def test_what_does_not_reach_the_least_never_says_that_it_does(page: Any, idle: Any) -> None:
+    page.click("#prompt")
+    page.type("a knight in armor, oil painting of a castle, a red dragon in the sky")
+    idle()
+    shares = "[...document.querySelectorAll('.lr-hardly .lr-percent')].map((one) => parseFloat(one.innerText))"
+    page.wait(f"{shares}.length > 0")
+    assert "below 5%" in page.text(".lr-summary") and max(page.run(shares)) < 5
+    styles = "((card) => [card.borderTopStyle, card.borderTopColor])(getComputedStyle(document.querySelector('%s')))"
+    dashed, solid = page.run(styles % ".lr-hardly"), page.run(styles % ".lr-card:not(.lr-hardly)")
+    assert dashed[0] == "dashed" and dashed[1] != solid[1], "dashes in the usual colour can hardly be seen"
 
 
 def test_indexing_shows_its_progress(browser: Any, start: Any, make_lora: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import string
 import sys
@@ -16,7 +17,7 @@ from lorarec.errors import UsageError
 from lorarec.jobs import JobState
 from lorarec.progress import STAGES
 from lorarec.settings import OPTIONS, Settings
-from lorarec.tab import charts, details, history, jobs, markup, profile, prompts, recommend, settings
+from lorarec.tab import charts, details, history, jobs, markup, pictures, profile, prompts, recommend, settings
 from lorarec.tab.compat import Ui
 from lorarec.tab.texts import TEXTS, Say
 from lorarec.types import Progress
@@ -84,6 +85,19 @@ def test_no_text_becomes_html(made):
 
 def test_what_is_html_already_is_not_escaped_twice():
     assert markup.tag("p", markup.tag("b", "<")) == "<p><b>&lt;</b></p>"
+
+
+def test_a_picture_too_large_to_shrink_is_not_decoded_for_the_gallery(monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    file = io.BytesIO()
+    image.new("RGB", (40, 30), "red").save(file, "PNG")
+    context = SimpleNamespace(
+        lora=lambda id_: id_, previews=SimpleNamespace(get=lambda lora, side: SimpleNamespace(data=file.getvalue()))
+    )
+    card = SimpleNamespace(id="0" * 16, safety=None)
+    assert pictures.image(context, card, 192, "safe").size == (40, 30)
+    monkeypatch.setattr(pictures, "PIXELS", 40 * 30 - 1)
+    assert pictures.image(context, card, 192, "safe").size == (192, 192), "the tile of what has no picture"
 
 
 def test_a_bar_is_as_long_as_its_share_of_the_longest():

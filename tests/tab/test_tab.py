@@ -117,10 +117,13 @@ def test_settings_stay_and_bounds_are_told(tab, data):
     tab.write("settings_top", "5000")
     tab.press("settings_save")
     tab.says("settings_note", "top is 5000; it must lie between 1 and 1000")
+    file = data / "settings.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "wait_seconds": 11}))  # by another program
     tab.write("settings_top", "7")
     tab.press("settings_save")
     tab.says("settings_note", "Saved")
-    assert json.loads((data / "settings.json").read_text())["top"] == 7
+    stored = json.loads(file.read_text())
+    assert (stored["top"], stored["wait_seconds"], stored["safety"]) == (7, 11, "explicit")
     tab.open("Statistics")
     tab.open("Settings")
     tab.page.wait("document.querySelector('#lorarec_settings_top input').value === '7'")

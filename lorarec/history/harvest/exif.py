@@ -28,13 +28,17 @@ def add_exif(content: bytes, texts: dict[str, str]) -> None:
     if order is None or len(data) < 8:
         raise Damaged("the image holds EXIF data that is none")
     (first,) = struct.unpack_from(order + "I", data, 4)
-    second = _read_directory(data, order, first, texts)
+    second, read = _read_directory(data, order, first, texts, 0)
     if second is not None:
-        _read_directory(data, order, second, texts)
+        _read_directory(data, order, second, texts, read)
 
 
-def _read_directory(data: bytes, order: str, at: int, texts: dict[str, str]) -> int | None:
-    """Read the texts of one directory; returns where the EXIF directory is, if it says so."""
+def _read_directory(data: bytes, order: str, at: int, texts: dict[str, str], read: int) -> tuple[int | None, int]:
+    """Read the texts of one directory.
+
+    ``read`` bytes of texts came before. Returns where the EXIF directory is, None if it does not say so, and how many
+    bytes of texts have been read now.
+    """
     if at + 2 > len(data):
         raise Damaged("the image holds EXIF data that is cut off")
     (count,) = struct.unpack_from(order + "H", data, at)
@@ -48,9 +52,12 @@ def _read_directory(data: bytes, order: str, at: int, texts: dict[str, str]) -> 
             inner = value
         elif (name := _TEXTS.get(tag)) and kind in (_ASCII, _UNDEFINED, _BYTE):
             raw = data[entry + 8 : entry + 8 + size] if size <= 4 else data[value : value + size]
+            read += len(raw)
+            if read > len(data):  # a thousand entries that share one text would each be decoded
+                raise Damaged("the image holds EXIF data whose texts overlap")
             if text := _text(raw, order):
                 texts.setdefault(name, text)
-    return inner
+    return inner, read
 
 
 def _text(raw: bytes, order: str) -> str:

@@ -26,7 +26,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
     Raises:
         BadFile: the file cannot be opened, is no image of these formats, or nothing could be found in it because it is
-            damaged or states a text larger than 64 MiB.
+            damaged or states more than 64 MiB of text.
     """
     name = os.fspath(path)
     texts: dict[str, str] = {}

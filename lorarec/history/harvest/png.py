@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .exif import add_exif
 from .window import MAX_TEXT, Damaged, Piece, Window, decode
@@ -12,6 +12,7 @@ from .window import MAX_TEXT, Damaged, Piece, Window, decode
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">I4s")
 _MAX_CHUNK = 2**31 - 1
+_STEP = 1 << 20  # bytes decompressed at once
 # With one of these before the image data there is nothing to gain behind it, and walking over that costs two system
 # calls for each of its parts.
 _ENOUGH = frozenset({"parameters", "prompt", "workflow", "invokeai_metadata", "sd-metadata", "Dream", "UserComment"})
@@ -23,7 +24,7 @@ def pieces(window: Window, texts: dict[str, str]) -> Iterator[Piece]:
     Raises:
         Damaged: a chunk is cut off, impossible or too large.
     """
-    head, at = window.head, len(SIGNATURE)
+    head, at, readers = window.head, len(SIGNATURE), _readers()
     while True:
         if at + 8 <= len(head):
             size, kind = _HEADER.unpack_from(head, at)
@@ -33,7 +34,7 @@ def pieces(window: Window, texts: dict[str, str]) -> Iterator[Piece]:
             raise Damaged("the image holds something that is no PNG chunk")
         if kind == b"IEND" or (kind == b"IDAT" and not _ENOUGH.isdisjoint(texts)):
             return
-        if read := _READERS.get(kind):
+        if read := readers.get(kind):
             yield read, window.at(at + 8, size)
         at += size + 12
 
@@ -43,28 +44,30 @@ def _add_plain(content: bytes, texts: dict[str, str]) -> None:
     texts.setdefault(key, decode(text))
 
 
-def _add_compressed(content: bytes, texts: dict[str, str]) -> None:
-    key, rest = _split(content)
-    texts.setdefault(key, decode(_inflate(rest[1:])))
+def _readers() -> dict[bytes, Callable[[bytes, dict[str, str]], None]]:
+    """What adds the texts of a chunk, by its kind; made for each file, since all of one share a bound."""
+    inflate = _Inflater()
 
+    def add_compressed(content: bytes, texts: dict[str, str]) -> None:
+        key, rest = _split(content)
+        texts.setdefault(key, decode(inflate(rest[1:])))
 
-def _add_international(content: bytes, texts: dict[str, str]) -> None:
-    """After the keyword: compression flag, method, language tag and translated keyword, each of these two ended by a
-    zero byte, then the text."""
-    key, rest = _split(content)
-    fields = rest[2:].split(b"\0", 2)
-    if len(fields) < 3:
-        raise Damaged("the image holds a text that is cut off")
-    texts.setdefault(key, decode(_inflate(fields[2]) if rest[0] else fields[2]))
+    def add_international(content: bytes, texts: dict[str, str]) -> None:
+        # After the keyword: compression flag, method, language tag and translated keyword, each of these two ended by
+        # a zero byte, then the text.
+        key, rest = _split(content)
+        fields = rest[2:].split(b"\0", 2)
+        if len(fields) < 3:
+            raise Damaged("the image holds a text that is cut off")
+        texts.setdefault(key, decode(inflate(fields[2]) if rest[0] else fields[2]))
 
-
-_READERS = {
-    b"tEXt": _add_plain,
-    b"zTXt": _add_compressed,
-    b"iTXt": _add_international,
-    b"eXIf": add_exif,
-    b"comf": _add_plain,  # ComfyUI's own, in animated PNG
-}
+    return {
+        b"tEXt": _add_plain,
+        b"zTXt": add_compressed,
+        b"iTXt": add_international,
+        b"eXIf": add_exif,
+        b"comf": _add_plain,  # ComfyUI's own, in animated PNG
+    }
 
 
 def _split(content: bytes) -> tuple[str, bytes]:
@@ -75,13 +78,24 @@ def _split(content: bytes) -> tuple[str, bytes]:
     return decode(key), rest
 
 
-def _inflate(data: bytes) -> bytes:
-    """Decompressed bytes, never more than `MAX_TEXT`, whatever the file promises."""
-    stream = zlib.decompressobj()
-    try:
-        found = stream.decompress(data, MAX_TEXT)
-    except zlib.error as error:
-        raise Damaged("the image holds a compressed text that is damaged") from error
-    if stream.unconsumed_tail:
-        raise Damaged(f"the image holds more than {MAX_TEXT >> 20} MiB of compressed text")
-    return found
+class _Inflater:
+    """Decompresses the texts of one file, together never more than `MAX_TEXT`, whatever they promise."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TEXT
+
+    def __call__(self, data: bytes) -> bytes:
+        """The decompressed bytes. Raises `Damaged`."""
+        stream, found, full = zlib.decompressobj(), bytearray(), True
+        while full:
+            if self._left < _STEP:
+                raise Damaged(f"the image holds more than {MAX_TEXT >> 20} MiB of compressed text")
+            self._left -= _STEP  # what turns out to be damaged has cost as much
+            try:
+                part = stream.decompress(data, _STEP)
+            except zlib.error as error:
+                raise Damaged("the image holds a compressed text that is damaged") from error
+            self._left += _STEP - len(part)
+            found += part
+            data, full = stream.unconsumed_tail, len(part) == _STEP
+        return bytes(found)

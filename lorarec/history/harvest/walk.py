@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from stat import S_ISREG
 
 from ...history_types import ImageFile
-from ...paths import Identity, absolute, exists, identity, printable, unstorable
+from ...paths import Identity, absolute, as_on_disk, exists, identity, printable, unstorable
 from ...types import ScanProblem
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
@@ -30,7 +30,8 @@ class Walk:
             folders: image folders; hidden folders and files below them are left out.
             on_folder: called before each folder is read; what it raises ends the walk.
         """
-        self.folders = absolute(folders)
+        # What was seen before is known by its path, so that a folder must have one spelling.
+        self.folders = list(dict.fromkeys(map(as_on_disk, absolute(folders))))
         self.problems: list[ScanProblem] = []
         self.unread: list[str] = []  # folders that could not be listed: what is below them is not known to be gone
         self.filled: list[str] = []  # those of `folders` below which an image was found

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 
 HEAD = 32 * 1024  # bytes read at once; holds the texts of nearly all images before their pixels
-MAX_TEXT = 64 * 1024 * 1024  # bytes of one text; no generator comes near
+MAX_TEXT = 64 * 1024 * 1024  # bytes of all texts of a file; no generator comes near
 
 # Content of a part of the file, and what adds its texts to a dictionary or raises `Damaged`.
 Piece = tuple[Callable[[bytes, dict[str, str]], None], bytes]
@@ -21,21 +21,21 @@ class Window:
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
+        self._left = MAX_TEXT  # bytes that may still be asked for: a file can name one place countless times
         self.head = file.read(HEAD) or b""
 
     def at(self, start: int, size: int) -> bytes:
         """``size`` bytes from ``start``.
 
         Raises:
-            Damaged: the file ends before, or ``size`` is more than `MAX_TEXT`.
+            Damaged: the file ends before, or with these more than `MAX_TEXT` bytes were asked for.
         """
         end = start + size
+        self._left -= size
+        if self._left < 0:
+            raise Damaged(f"the image states more text than the {MAX_TEXT >> 20} MiB that are read")
         if end <= len(self.head):
             return self.head[start:end]
-        if size > MAX_TEXT:
-            raise Damaged(
-                f"the image states {size >> 20} MiB of text, more than the {MAX_TEXT >> 20} MiB that are read"
-            )
         if len(self.head) < HEAD:
             raise Damaged("the image is cut off")
         self._file.seek(start)

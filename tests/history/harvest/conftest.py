@@ -129,8 +129,9 @@ def write_webp(path: Path, *, exif: bytes = b"", xmp: str = "", pixels: int = 10
     return path
 
 
-def write_avif(path: Path, *, exif: bytes, empty: int = 0) -> Path:
-    """Write the boxes of an AVIF file with one item of metadata; or its place lost among ``empty`` impossible ones."""
+def write_avif(path: Path, *, exif: bytes, empty: int = 0, shared: int = 1) -> Path:
+    """Write the boxes of an AVIF file with an item of metadata, listed ``shared`` times; or its place lost among
+    ``empty`` impossible ones."""
 
     def box(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content) + 8) + name + content
@@ -138,7 +139,7 @@ def write_avif(path: Path, *, exif: bytes, empty: int = 0) -> Path:
     def meta(offset: int) -> bytes:
         item = b"\0\0\0\0" + exif
         infe = box(b"infe", b"\2\0\0\0" + struct.pack(">HH", 1, 0) + b"Exif" + b"\0")
-        iinf = box(b"iinf", b"\0\0\0\0" + struct.pack(">H", 1) + infe)
+        iinf = box(b"iinf", b"\0\0\0\0" + struct.pack(">H", shared) + infe * shared)
         iloc = b"\0\0\0\0" + struct.pack(">HHHHHII", 0x4400, 1, 1, 0, 1, offset, len(item))
         if empty:
             iloc = b"\0\0\0\0" + struct.pack(">HH", 0, empty) + struct.pack(">HHH", 1, 0, 0xFFFF) * empty

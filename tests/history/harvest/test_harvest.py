@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from lorarec.history.harvest.walk import Walk
 from lorarec.history.store import History, Policy
 from lorarec.history_types import PastUse
 from lorarec.measure.images import NEWEST, lay_images, png
+from lorarec.paths import as_on_disk
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -49,6 +51,30 @@ def test_an_image_becomes_a_generation_with_its_loras_linked(place: Place) -> No
     assert report.linked == {"hash": 1}
     assert report.ambiguous.most == {"owl": 1} and report.unknown.most == {"gone": 1}
     assert not report.problems and not report.cancelled
+
+
+def test_a_folder_spelled_otherwise_is_the_same_folder(place: Place) -> None:
+    place.put("sub/a.png", "a fox")
+    assert place.harvest().new == 1
+    sub = str(place.images / "sub")
+    for spelling in (sub, sub + os.sep, os.path.join(sub, "."), os.path.join(sub, "..", "sub"), f"{sub}{os.sep * 2}"):
+        report = place.harvest(spelling)
+        assert (report.found, report.new, report.changed) == (1, 0, 0), spelling
+    assert place.outcomes() == [(1, 0, 0)]
+
+
+def test_where_case_does_not_count_a_folder_is_named_as_on_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.put("a.png", "a fox")
+    place.harvest()
+    monkeypatch.setattr(os.path, "normcase", str.lower)
+    monkeypatch.setattr(os.path, "realpath", lambda path: path.replace("IMAGES", "images"))
+    report = place.harvest(place.images.with_name("IMAGES"), place.images)
+    assert (report.found, report.new, len(report.problems)) == (1, 0, 0)
+    assert place.outcomes() == [(1, 0, 0)]
+    monkeypatch.setattr(os.path, "realpath", lambda path: r"\\server\share\Out")
+    monkeypatch.setattr(os.path, "splitdrive", ntpath.splitdrive)
+    assert as_on_disk(r"z:\out") == r"Z:\out", "a network drive's own names are not known"
+    assert as_on_disk(r"\\server\share\x") == r"\\server\share\x"
 
 
 def test_images_of_one_content_are_one_generation(place: Place) -> None:

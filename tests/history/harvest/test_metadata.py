@@ -138,6 +138,49 @@ def test_a_text_that_would_fill_the_memory_is_refused(tmp_path: Path, write_png:
         read_metadata(path)
 
 
+def test_texts_that_would_fill_the_memory_together_are_refused(tmp_path: Path, write_png: Write) -> None:
+    texts = {f"key {number}": "x" * (9 << 20) for number in range(10)}
+    for kind in ("zTXt", "iTXt-compressed", "tEXt"):
+        found = read_metadata(write_png(tmp_path / "a.png", texts, kind=kind))
+        assert list(found) == list(texts)[:7], "seven fit into 64 MiB"
+
+
+def test_damaged_compressed_texts_cost_no_more_than_whole_ones(tmp_path: Path, write_png: Write) -> None:
+    path = write_png(tmp_path / "a.png", {"parameters": INFOTEXT}, kind="zTXt")
+    content = path.read_bytes()
+    at = content.index(b"zTXt") - 4
+    bad = b"x\0\0" + zlib.compress(b"\0" * (1 << 20), 9)[:-4] + b"xxxx"  # the checksum is wrong
+    path.write_bytes(content[:at] + (struct.pack(">I", len(bad)) + b"zTXt" + bad + b"\0" * 4) * 2000 + content[at:])
+    begun = time.process_time()
+    with pytest.raises(BadFile, match="compressed text"):
+        read_metadata(path)
+    assert time.process_time() - begun < 1.0, "2 GB would take longer"
+
+
+def test_exif_entries_that_share_one_text_are_not_each_read(
+    tmp_path: Path, write_webp: Write, exif_of: Callable[..., bytes]
+) -> None:
+    shared, size, first = struct.pack("<HHII", 0x010E, 2, 20 << 20, 8 + 2 + 12 * 1000), 20 << 20, {"Make": "camera"}
+    block = b"II*\0" + struct.pack("<IH", 8, 1000) + shared * 1000 + b" " * size
+    begun = time.process_time()
+    with pytest.raises(BadFile, match="overlap"):
+        read_metadata(write_webp(tmp_path / "a.webp", exif=block))
+    assert time.process_time() - begun < 1.0, "20 GB would take longer"
+    block = exif_of({**first, "Model": "x" * 50, "Software": "y" * 50})
+    at = block.index(struct.pack("<HHI", 0x0131, 2, 51))
+    pointer = block.index(struct.pack("<HHI", 0x0110, 2, 51)) + 8
+    block = block[: at + 4] + struct.pack("<I", 200) + block[pointer : pointer + 4] + block[at + 12 :]
+    assert read_metadata(write_webp(tmp_path / "a.webp", exif=block)).items() >= first.items(), "what came before stays"
+
+
+def test_items_that_share_one_place_are_not_each_read(tmp_path: Path, write_avif: Write) -> None:
+    path = write_avif(tmp_path / "a.avif", exif=b" " * (10 << 20), shared=2000)
+    begun = time.process_time()
+    with pytest.raises(BadFile, match="64 MiB"):
+        read_metadata(path)
+    assert time.process_time() - begun < 1.0, "20 GB would take longer"
+
+
 def test_a_size_that_cannot_be_is_refused_but_what_stood_before_is_kept(tmp_path: Path, write_png: Write) -> None:
     path = write_png(tmp_path / "a.png", {"first": "1", "second": "2"})
     content = path.read_bytes()
