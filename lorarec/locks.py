@@ -42,5 +42,5 @@ def file_lock(path: Path) -> Iterator[None]:
 def unwritable(path: Path, error: OSError) -> str:
     """What to tell a user of a file or folder of ours that cannot be written."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return f"{path} cannot be made, for a file stands in its place; choose another data folder"
+        return f"{path} cannot be made, for a file is in its way; choose another data folder"
     return f"{path} cannot be written ({error.strerror}); check its permissions or choose another data folder"

@@ -177,7 +177,7 @@ def test_a_newer_file_is_left_alone(tmp_path):
 
 def test_a_data_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="check its permissions"):
+    with pytest.raises(StorageError, match="a file is in its way; choose another data folder"):
         open_database(tmp_path / "file" / "data")
 
 

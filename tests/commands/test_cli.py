@@ -381,7 +381,7 @@ def test_a_file_in_place_of_the_data_folder_is_1(call, collection, tmp_path) -> 
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = call("suggest", "x", "--loras", collection.loras, "--data", tmp_path / "file")
     assert (done.code, done.out) == (1, "")
-    assert f"{tmp_path / 'file'} cannot be made, for a file stands in its place" in done.err
+    assert f"{tmp_path / 'file'} cannot be made, for a file is in its way" in done.err
 
 
 def test_ctrl_c_is_130_with_one_line(call, collection, monkeypatch) -> None:
