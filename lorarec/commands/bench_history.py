@@ -134,10 +134,7 @@ def pasts(suite: Suite, count: int, generations: int) -> list[Measured]:
     if encoder is None:
         return [Measured(name, math.nan, "×", 1.3, detail="no encoder model on this machine")]
     folder, data = suite.collection(count)
-    with (
-        Recommender.open([folder], data, settings=suite.settings, user=PAST) as recommender,
-        Recommender.open([folder], data, settings=suite.settings, user=None) as nobody,
-    ):
+    with Recommender.open([folder], data, settings=suite.settings, user=PAST) as recommender:
         recommender.refresh(suite.meter)
         if recommender.memory.history.counts().generations:  # of an earlier run
             recommender.memory.delete(everything=True)
@@ -148,9 +145,10 @@ def pasts(suite: Suite, count: int, generations: int) -> list[Measured]:
         _remember(recommender, data, encoder, synthetic_past.generations(names, MORE, first=generations))
         again = seconds(recommender.learn)
         suite.say("suggestions with history")
-        rows = [_latency(suite, recommender, nobody, encoder, name, tokens) for tokens in TOKENS]
         often = tuple(Active(made) for made in names[:IN_USE])  # the most used ones
-        rows.append(_latency(suite, recommender, nobody, encoder, name, TOKENS[0], often))
+        with Recommender.open([folder], data, settings=suite.settings, user=None) as nobody:
+            rows = [_latency(suite, recommender, nobody, encoder, name, tokens) for tokens in TOKENS]
+            rows.append(_latency(suite, recommender, nobody, encoder, name, TOKENS[0], often))
     text = "read, compared and laid out beside the library; the prompts' vectors are there already"
     return [
         *rows,
@@ -168,26 +166,17 @@ def _latency(
     tokens: int,
     active: tuple[Active, ...] = (),
 ) -> Measured:
-    """The same recommender, library and encoder with one memory and the other in turns."""
+    """A user with a past and nobody, asked the same of the same library in turns."""
     each = suite.prompts + 3
     prompts = speed.prompts_of_length(tokens, ROUNDS * each, token_counter(encoder), seed=len(name) + len(active))
-    mine, none = recommender.memory, nobody.memory
 
-    def with_past(prompt: str) -> object:
-        recommender.memory = mine
-        return recommender.recommend(Query(prompt=prompt, active=active))
+    def ask(one: Recommender) -> Callable[[str], object]:
+        return lambda prompt: one.recommend(Query(prompt=prompt, active=active))
 
-    def without(prompt: str) -> object:
-        recommender.memory = none
-        return recommender.recommend(Query(prompt=prompt, active=active))
-
-    try:
-        pairs = [
-            speed.side_by_side(with_past, without, prompts[start : start + each])
-            for start in range(0, len(prompts), each)
-        ]
-    finally:
-        recommender.memory = mine
+    pairs = [
+        speed.side_by_side(ask(recommender), ask(nobody), prompts[start : start + each])
+        for start in range(0, len(prompts), each)
+    ]
     pair = min(pairs, key=lambda pair: pair.ours + pair.bare)  # while the machine was least disturbed
     text = (
         f"{pair.ours:.2f} ms ÷ {pair.bare:.2f} ms, medians of {pair.runs} prompts, no cache, the quickest of {ROUNDS} "
