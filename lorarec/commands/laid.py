@@ -61,6 +61,8 @@ class Laid:
         )
         try:
             recommender.refresh(self._meter)
+            # Where all vectors lie there already nothing was encoded, and the first prompts would be matched by words.
+            recommender.encoders.prepare()
             if self._folds is not None:
                 folds.update({lora.id: self._folds[laid[lora.path]] for lora in recommender.loras()})
             opened = OpenLibrary(recommender, laid, self._meter)
