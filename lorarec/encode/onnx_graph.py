@@ -223,7 +223,7 @@ class _Writer:
         names = self.names
         attended = self._linear(prefix + names.attended, self._attention(prefix, state, bias))
         state = self._add_norm(prefix + names.attended_norm, attended, state)
-        # Not the fused BiasGelu, which takes twice as long.
+        # Not the fused BiasGelu, which is slower.
         inner = self.graph.node("Gelu", self._linear(prefix + names.inner, state), domain=FUSED)
         return self._add_norm(prefix + names.outer_norm, self._linear(prefix + names.outer, inner), state)
 
